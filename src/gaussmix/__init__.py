@@ -1,0 +1,26 @@
+"""Gaussian mixtures by EM: right where others are quietly wrong, and explained.
+
+``GaussianMixture`` is the estimator; ``load`` reads a saved one back. The command line is
+``gaussmix --help``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from gaussmix.estimators.mixture import GaussianMixture, load
+
+__all__ = ["GaussianMixture", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes half a second to import: only those who ask for the estimator wait.
+    if name in ("GaussianMixture", "load"):
+        return getattr(import_module("gaussmix.estimators.mixture"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
