@@ -1,0 +1,82 @@
+"""What passes between a kernel and the floors above it: plain arrays with a shape beside each.
+
+A kernel knows two questions only: in which form the precision factors come, and in which
+form the scatter is wanted. Every covariance model is some pair of the two.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class FactorForm(Enum):
+    """How the K precision factors are stored; P_k P_k^T is the inverse covariance of component k."""
+
+    FULL = "full"
+    """(K, D, D), upper triangular, one for each component."""
+    SHARED = "shared"
+    """(D, D), upper triangular, the same for all components."""
+    DIAGONAL = "diagonal"
+    """(K, D), reciprocal standard deviations."""
+    ISOTROPIC = "isotropic"
+    """(K,), one reciprocal standard deviation for each component."""
+
+
+class ScatterKind(Enum):
+    """How much of the second moment about the current means an M-step needs."""
+
+    FULL = "full"
+    """(K, D, D): sum_i r_ik (x_i - mu_k)(x_i - mu_k)^T."""
+    POOLED = "pooled"
+    """(D, D): the full scatter, summed over components."""
+    DIAGONAL = "diagonal"
+    """(K, D): the diagonal of the full scatter."""
+    TRACE = "trace"
+    """(K,): the trace of the full scatter."""
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape of a scatter of this kind."""
+        return {
+            ScatterKind.FULL: (n_components, n_features, n_features),
+            ScatterKind.POOLED: (n_features, n_features),
+            ScatterKind.DIAGONAL: (n_components, n_features),
+            ScatterKind.TRACE: (n_components,),
+        }[self]
+
+
+class Components(NamedTuple):
+    """A mixture as a kernel sees it."""
+
+    log_weights: FloatArray
+    """(K,), minus infinity for an emptied component."""
+    means: FloatArray
+    """(K, D)."""
+    factors: FloatArray
+    """Precision factors, shaped as ``form`` says."""
+    log_determinants: FloatArray
+    """(K,), log |P_k| = -1/2 log |Sigma_k|."""
+    form: FactorForm
+
+
+class Sums(NamedTuple):
+    """What one pass over rows adds up; ``r_ik`` is the responsibility times the row's weight.
+
+    Every field is a sum over rows, so that two shards' sums merge by adding field by field.
+    """
+
+    log_likelihood: float
+    """sum_i w_i log p(x_i)."""
+    row_weight: float
+    """sum_i w_i."""
+    counts: FloatArray
+    """(K,), N_k = sum_i r_ik."""
+    squared_counts: FloatArray
+    """(K,), sum_i w_i (r_ik / w_i)^2: N_k^2 over this is the effective number of rows of component k."""
+    offsets: FloatArray
+    """(K, D), s_k = sum_i r_ik (x_i - mu_k)."""
+    scatter: FloatArray
+    """S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)^T, reduced as its ``ScatterKind`` says."""

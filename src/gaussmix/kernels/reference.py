@@ -1,0 +1,223 @@
+"""The E-step in NumPy: the readable specification that every other kernel is compared with.
+
+Rows are taken a tile at a time. A tile and its (rows of a tile, K) responsibilities stay in
+cache; nothing of size N x K is ever made. Arithmetic and sums are float64 whatever the rows are.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix.kernels.contract import Components, FactorForm, FloatArray, ScatterKind, Sums
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+# Squared distances stop here, so that a row farther off than floats can say still has finite
+# log densities, and responsibilities instead of NaN.
+FARTHEST = 1e300
+
+# A tile and its working arrays together: about what a core's second-level cache holds.
+TILE_BYTES = 1 << 20
+
+
+def tile_rows(n_features: int, n_components: int) -> int:
+    """Rows in a tile: a function of the shapes only, so that sums do not depend on the machine."""
+    bytes_per_row = 8 * (3 * n_features + 3 * n_components)
+    return int(np.clip(TILE_BYTES // bytes_per_row, 64, 8192))
+
+
+def tiles(
+    rows: NDArray[Any], row_weights: FloatArray | None, tile_size: int
+) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+    """Cut rows (N, D) of any dtype and stride into float64 tiles; a row of weight 0 is left out."""
+    for first in range(0, rows.shape[0], tile_size):
+        tile = np.ascontiguousarray(rows[first : first + tile_size], dtype=np.float64)
+        if row_weights is None:
+            yield tile, None
+            continue
+        weights = row_weights[first : first + tile_size]
+        present = weights > 0.0
+        if present.all():
+            yield tile, weights
+        elif present.any():
+            yield tile[present], weights[present]
+
+
+def squared_distances(tile: FloatArray, components: Components) -> FloatArray:
+    """Squared Mahalanobis distances |P_k^T (x - mu_k)|^2 of rows (n, D) from components: (n, K)."""
+    n_rows, n_components = tile.shape[0], components.means.shape[0]
+    distances = np.empty((n_rows, n_components))
+    for k in range(n_components):
+        # Subtracting first is what keeps digits when the data lie far from the origin.
+        centred = tile - components.means[k]
+        with np.errstate(over="ignore"):
+            whitened = _WHITEN[components.form](centred, components.factors, k)
+            distances[:, k] = np.einsum("nd,nd->n", whitened, whitened)
+    return np.minimum(distances, FARTHEST)
+
+
+def weighted_log_densities(tile: FloatArray, components: Components) -> FloatArray:
+    """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K); minus infinity for an emptied component."""
+    n_features = tile.shape[1]
+    log_densities = squared_distances(tile, components)
+    log_densities *= -0.5
+    log_densities += components.log_weights + components.log_determinants - 0.5 * n_features * LOG_2PI
+    return log_densities
+
+
+def log_sum_exp(log_densities: FloatArray) -> FloatArray:
+    """Log sum_k exp(a_nk) of (n, K) without overflow: (n,)."""
+    largest = log_densities.max(axis=1)
+    shifted = np.exp(log_densities - largest[:, None])
+    result: FloatArray = largest + np.log(shifted.sum(axis=1))
+    return result
+
+
+def responsibilities(tile: FloatArray, components: Components) -> tuple[FloatArray, FloatArray]:
+    """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
+    log_densities = weighted_log_densities(tile, components)
+    log_density = log_sum_exp(log_densities)
+    return np.exp(log_densities - log_density[:, None]), log_density
+
+
+def expected_sums(
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    components: Components,
+    scatter: ScatterKind,
+    tile_size: int | None = None,
+) -> Sums:
+    """The E-step: responsibilities of all rows, reduced to the sums that the M-step needs.
+
+    Parameters
+    ----------
+    rows : (N, D) array of floats
+        Any stride and byte order.
+    row_weights : (N,) float64 or None
+        Non-negative; None means 1 for each row.
+    components : Components
+        The current mixture.
+    scatter : ScatterKind
+        Which second moments to add up.
+    tile_size : int, optional
+        Rows in a tile; by default chosen from the shapes.
+
+    Returns
+    -------
+    Sums
+        Centred on the current means.
+
+    Notes
+    -----
+    McLachlan and Peel, Finite Mixture Models (2000), eq. 2.26 for the responsibilities. Centring
+    on the current mean is docs/adr/0001.
+    """
+    n_components, n_features = components.means.shape
+    total = zero_sums(n_components, n_features, scatter)
+    for tile, weights in tiles(rows, row_weights, tile_size or tile_rows(n_features, n_components)):
+        shares, log_density = responsibilities(tile, components)
+        log_likelihood = float(log_density.sum() if weights is None else weights @ log_density)
+        partial = moment_sums(tile, weights, shares, components.means, scatter)
+        total = add(total, partial._replace(log_likelihood=log_likelihood))
+    return total
+
+
+def moment_sums(
+    tile: FloatArray,
+    weights: FloatArray | None,
+    shares: FloatArray,
+    centres: FloatArray,
+    scatter: ScatterKind,
+) -> Sums:
+    """Sums of one tile (n, D) with given responsibilities (n, K), about given centres (K, D)."""
+    n_rows, n_features = tile.shape
+    n_components = centres.shape[0]
+    weighted = shares if weights is None else shares * weights[:, None]
+    offsets = np.empty((n_components, n_features))
+    moments = np.zeros(scatter.shape(n_components, n_features))
+    for k in range(n_components):
+        centred = tile - centres[k]
+        weighted_centred = weighted[:, k, None] * centred
+        offsets[k] = weighted_centred.sum(axis=0)
+        _ADD_SCATTER[scatter](moments, k, weighted_centred, centred)
+    return Sums(
+        log_likelihood=0.0,
+        row_weight=float(n_rows if weights is None else weights.sum()),
+        counts=weighted.sum(axis=0),
+        squared_counts=np.einsum("nk,nk->k", weighted, shares),
+        offsets=offsets,
+        scatter=moments,
+    )
+
+
+def zero_sums(n_components: int, n_features: int, scatter: ScatterKind) -> Sums:
+    """The sums over no rows."""
+    return Sums(
+        log_likelihood=0.0,
+        row_weight=0.0,
+        counts=np.zeros(n_components),
+        squared_counts=np.zeros(n_components),
+        offsets=np.zeros((n_components, n_features)),
+        scatter=np.zeros(scatter.shape(n_components, n_features)),
+    )
+
+
+def add(left: Sums, right: Sums) -> Sums:
+    """Sums over the rows of both."""
+    return Sums(
+        left.log_likelihood + right.log_likelihood,
+        left.row_weight + right.row_weight,
+        left.counts + right.counts,
+        left.squared_counts + right.squared_counts,
+        left.offsets + right.offsets,
+        left.scatter + right.scatter,
+    )
+
+
+def _whiten_full(centred: FloatArray, factors: FloatArray, k: int) -> FloatArray:
+    product: FloatArray = centred @ factors[k]
+    return product
+
+
+def _whiten_shared(centred: FloatArray, factors: FloatArray, k: int) -> FloatArray:  # noqa: ARG001
+    product: FloatArray = centred @ factors
+    return product
+
+
+def _whiten_scaled(centred: FloatArray, factors: FloatArray, k: int) -> FloatArray:
+    scaled: FloatArray = centred * factors[k]
+    return scaled
+
+
+_WHITEN: dict[FactorForm, Callable[[FloatArray, FloatArray, int], FloatArray]] = {
+    FactorForm.FULL: _whiten_full,
+    FactorForm.SHARED: _whiten_shared,
+    FactorForm.DIAGONAL: _whiten_scaled,
+    FactorForm.ISOTROPIC: _whiten_scaled,
+}
+
+
+def _add_full(moments: FloatArray, k: int, weighted_centred: FloatArray, centred: FloatArray) -> None:
+    moments[k] += weighted_centred.T @ centred
+
+
+def _add_pooled(moments: FloatArray, k: int, weighted_centred: FloatArray, centred: FloatArray) -> None:  # noqa: ARG001
+    moments += weighted_centred.T @ centred
+
+
+def _add_diagonal(moments: FloatArray, k: int, weighted_centred: FloatArray, centred: FloatArray) -> None:
+    moments[k] += np.einsum("nd,nd->d", weighted_centred, centred)
+
+
+def _add_trace(moments: FloatArray, k: int, weighted_centred: FloatArray, centred: FloatArray) -> None:
+    moments[k] += np.einsum("nd,nd->", weighted_centred, centred)
+
+
+_ADD_SCATTER: dict[ScatterKind, Callable[[FloatArray, int, FloatArray, FloatArray], None]] = {
+    ScatterKind.FULL: _add_full,
+    ScatterKind.POOLED: _add_pooled,
+    ScatterKind.DIAGONAL: _add_diagonal,
+    ScatterKind.TRACE: _add_trace,
+}
