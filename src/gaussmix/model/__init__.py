@@ -1,0 +1,1 @@
+"""What a mixture is: its parameters, its sufficient statistics, its covariance models and its priors."""

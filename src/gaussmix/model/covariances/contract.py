@@ -1,0 +1,160 @@
+"""What every covariance model says of itself.
+
+To add a model: one class here beside the others, one line in ``registry.py``. The floors above
+ask only these questions, and none asks a model for its name to decide what to do.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gaussmix.errors import DegenerateComponentError
+from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
+from gaussmix.model.spread import spreadless_directions
+
+# A conditional variance below FLAT x D of its variance is what rounding leaves of zero.
+FLAT = 4.0 * float(np.finfo(np.float64).eps)
+
+
+class CovarianceFamily(ABC):
+    """A constraint on the covariances of a mixture of K components with D features."""
+
+    name: ClassVar[str]
+    """scikit-learn's name where there is one."""
+    mclust_name: ClassVar[str]
+    """The three letters of Celeux and Govaert (1995) that R's mclust uses."""
+    words: ClassVar[str]
+    """The constraint in words."""
+    factor_form: ClassVar[FactorForm]
+    scatter: ClassVar[ScatterKind]
+    """Which second moments the M-step needs."""
+    sees_correlation: ClassVar[bool]
+    """Whether a covariance has entries off its diagonal, so that collinear columns matter."""
+
+    @abstractmethod
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape of ``covariances``."""
+
+    @abstractmethod
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters in the covariances."""
+
+    @abstractmethod
+    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+        """Maximise the expected log-likelihood over the covariances.
+
+        Parameters
+        ----------
+        counts : (K,) array
+            N_k, all positive (with a prior, pseudo-rows included).
+        scatter : array shaped as ``self.scatter`` says
+            N_k S_k about the new means (with a prior, pseudo-scatter included).
+        n_features : int
+            D.
+
+        Returns
+        -------
+        covariances
+            Shaped as ``self.shape`` says.
+        """
+
+    @abstractmethod
+    def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        """Factors P with P P^T the inverse covariance, stored as ``self.factor_form`` says.
+
+        Raises
+        ------
+        DegenerateComponentError
+            If a covariance is not positive definite.
+        """
+
+    @abstractmethod
+    def precisions(self, factors: FloatArray) -> FloatArray:
+        """Inverse covariances from their factors, shaped as ``self.shape`` says."""
+
+    @abstractmethod
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        """Covariances from inverse covariances of the same shape."""
+
+    @abstractmethod
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """The covariances written out as K matrices: (K, D, D)."""
+
+    @abstractmethod
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        """The nearest covariances of this family to K given matrices (K, D, D), all counted alike."""
+
+    @abstractmethod
+    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
+        """One scatter matrix (D, D), the same for every component, as this family's scatter kind."""
+
+    @abstractmethod
+    def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Log |P_k|: (K,)."""
+
+    @abstractmethod
+    def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
+        """tr(M Sigma_k^-1) for one matrix M (D, D): (K,)."""
+
+    @abstractmethod
+    def variances(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """The diagonals: (K, D)."""
+
+    @abstractmethod
+    def add_matrix(self, covariances: FloatArray, matrix: FloatArray) -> FloatArray:
+        """Covariances with one matrix (D, D), or what of it this family can hold, added to each."""
+
+    @abstractmethod
+    def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """The diagonals of the factors: (K, D); 1 / them are conditional standard deviations."""
+
+    @abstractmethod
+    def whitener(self, covariance: FloatArray) -> FloatArray:
+        """W (D, M) so that distances between rows x W are in units this family cannot change."""
+
+    def spreadless_directions(self, covariance: FloatArray) -> FloatArray:
+        """Directions (D, M) without spread that would make a covariance of this family singular."""
+        return spreadless_directions(covariance)
+
+    @abstractmethod
+    def least_rows(self, n_features: int) -> int:
+        """Distinct rows below which a component's own covariance says nothing."""
+
+    def permuted(self, covariances: FloatArray, order: np.ndarray) -> FloatArray:
+        """The covariances with components taken in another order."""
+        permuted: FloatArray = covariances[order]
+        return permuted
+
+    def matrix_count(self, n_components: int) -> int:
+        """How many different covariances there are: K, or 1 where all components share theirs."""
+        return n_components
+
+
+def positive_or_named(variances: FloatArray) -> FloatArray:
+    """Reciprocal square roots of variances; the first component with one that is not positive is named."""
+    wrong = ~(variances > 0.0)
+    if wrong.any():
+        component = int(np.argwhere(wrong)[0, 0])
+        raise DegenerateComponentError(component, "has a variance that is not positive")
+    factors: FloatArray = 1.0 / np.sqrt(variances)
+    return factors
+
+
+def triangular_factor(covariance: FloatArray, component: int | None) -> FloatArray:
+    """Upper-triangular P with P P^T the inverse of one covariance (D, D); None names the shared one."""
+    # Scaling to a correlation matrix first makes columns of scale 1e-12 and 1e12 equally safe.
+    variances = np.diagonal(covariance)
+    if not np.all(variances > 0.0) or not np.all(np.isfinite(covariance)):
+        raise DegenerateComponentError(component, "has a variance that is not positive")
+    scale = np.sqrt(variances)
+    correlation = covariance / scale[:, None] / scale[None, :]
+    lower, info = lapack.dpotrf(correlation, lower=True, clean=True)
+    if info != 0 or np.diagonal(lower).min() ** 2 < FLAT * len(scale):
+        raise DegenerateComponentError(
+            component, "has a covariance that is not positive definite: its rows lie in a flat subspace"
+        )
+    inverse, _ = lapack.dtrtri(lower, lower=True)
+    factor: FloatArray = inverse.T / scale[:, None]
+    return factor

@@ -1,0 +1,69 @@
+"""Every component has a variance of its own along each feature, and no correlation."""
+
+import numpy as np
+
+from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
+from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named
+from gaussmix.model.spread import positive_scale
+
+
+class Diag(CovarianceFamily):
+    """VVI: volume and shape vary, the axes of all components are the features'."""
+
+    name = "diag"
+    mclust_name = "VVI"
+    words = "each component has its own variance along each feature, without correlation"
+    factor_form = FactorForm.DIAGONAL
+    scatter = ScatterKind.DIAGONAL
+    sees_correlation = False
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+        return scatter / counts[:, None]
+
+    def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        return positive_or_named(covariances)
+
+    def precisions(self, factors: FloatArray) -> FloatArray:
+        return factors**2
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        return positive_or_named(precisions) ** 2
+
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return covariances[:, :, None] * np.eye(n_features)
+
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        return np.diagonal(matrices, axis1=1, axis2=2).copy()
+
+    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
+        return np.broadcast_to(np.diagonal(matrix), (n_components, matrix.shape[0]))
+
+    def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        logs: FloatArray = np.log(factors).sum(axis=1)
+        return logs
+
+    def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
+        traces: FloatArray = factors**2 @ np.diagonal(matrix)
+        return traces
+
+    def variances(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return covariances
+
+    def add_matrix(self, covariances: FloatArray, matrix: FloatArray) -> FloatArray:
+        total: FloatArray = covariances + np.diagonal(matrix)
+        return total
+
+    def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return factors
+
+    def whitener(self, covariance: FloatArray) -> FloatArray:
+        return np.diag(1.0 / positive_scale(covariance, np.ones(covariance.shape[0])))
+
+    def least_rows(self, n_features: int) -> int:
+        return 2

@@ -1,0 +1,71 @@
+"""Every component has a covariance of its own."""
+
+import numpy as np
+
+from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
+from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factor
+from gaussmix.model.spread import whitener
+
+
+class Full(CovarianceFamily):
+    """VVV: volume, shape and orientation vary between components."""
+
+    name = "full"
+    mclust_name = "VVV"
+    words = "each component has its own volume, shape and orientation"
+    factor_form = FactorForm.FULL
+    scatter = ScatterKind.FULL
+    sees_correlation = True
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+        covariances = scatter / counts[:, None, None]
+        return 0.5 * (covariances + covariances.transpose(0, 2, 1))
+
+    def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        return np.stack([triangular_factor(c, k) for k, c in enumerate(covariances)])
+
+    def precisions(self, factors: FloatArray) -> FloatArray:
+        return factors @ factors.transpose(0, 2, 1)
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        # The inverse of an inverse: the factor of the precision makes the covariance.
+        return self.precisions(self.precision_factors(precisions))
+
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return covariances
+
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        return matrices
+
+    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
+        return np.broadcast_to(matrix, (n_components, *matrix.shape))
+
+    def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        logs: FloatArray = np.log(self.factor_diagonals(factors, n_components, n_features)).sum(axis=1)
+        return logs
+
+    def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
+        traces: FloatArray = np.einsum("kij,kij->k", factors, matrix @ factors)
+        return traces
+
+    def variances(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.diagonal(covariances, axis1=1, axis2=2)
+
+    def add_matrix(self, covariances: FloatArray, matrix: FloatArray) -> FloatArray:
+        total: FloatArray = covariances + matrix
+        return total
+
+    def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.diagonal(factors, axis1=1, axis2=2)
+
+    def whitener(self, covariance: FloatArray) -> FloatArray:
+        return whitener(covariance)
+
+    def least_rows(self, n_features: int) -> int:
+        return n_features + 1

@@ -1,0 +1,73 @@
+"""Every component has one variance of its own, the same in all directions."""
+
+import numpy as np
+
+from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
+from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named
+
+
+class Spherical(CovarianceFamily):
+    """VII: spheres of varying volume."""
+
+    name = "spherical"
+    mclust_name = "VII"
+    words = "each component is a sphere with its own volume"
+    factor_form = FactorForm.ISOTROPIC
+    scatter = ScatterKind.TRACE
+    sees_correlation = False
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components
+
+    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+        return scatter / (n_features * counts)
+
+    def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        return positive_or_named(covariances)
+
+    def precisions(self, factors: FloatArray) -> FloatArray:
+        return factors**2
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        return positive_or_named(precisions) ** 2
+
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return covariances[:, None, None] * np.eye(n_features)
+
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        means: FloatArray = np.diagonal(matrices, axis1=1, axis2=2).mean(axis=1)
+        return means
+
+    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
+        return np.full(n_components, np.trace(matrix))
+
+    def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return n_features * np.log(factors)
+
+    def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
+        traces: FloatArray = factors**2 * np.trace(matrix)
+        return traces
+
+    def variances(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.broadcast_to(covariances[:, None], (n_components, n_features))
+
+    def add_matrix(self, covariances: FloatArray, matrix: FloatArray) -> FloatArray:
+        total: FloatArray = covariances + np.trace(matrix) / matrix.shape[0]
+        return total
+
+    def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.broadcast_to(factors[:, None], (n_components, n_features))
+
+    def whitener(self, covariance: FloatArray) -> FloatArray:
+        scaled: FloatArray = np.eye(covariance.shape[0]) / np.sqrt(np.trace(covariance))
+        return scaled
+
+    def spreadless_directions(self, covariance: FloatArray) -> FloatArray:
+        # A sphere has spread in every direction as soon as it has any.
+        return np.empty((covariance.shape[0], 0))
+
+    def least_rows(self, n_features: int) -> int:
+        return 2

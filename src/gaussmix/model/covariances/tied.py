@@ -1,0 +1,77 @@
+"""All components share one covariance."""
+
+import numpy as np
+
+from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
+from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factor
+from gaussmix.model.spread import whitener
+
+
+class Tied(CovarianceFamily):
+    """EEE: volume, shape and orientation are equal in all components."""
+
+    name = "tied"
+    mclust_name = "EEE"
+    words = "all components share one volume, shape and orientation"
+    factor_form = FactorForm.SHARED
+    scatter = ScatterKind.POOLED
+    sees_correlation = True
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+        covariance = scatter / counts.sum()
+        symmetric: FloatArray = 0.5 * (covariance + covariance.T)
+        return symmetric
+
+    def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        return triangular_factor(covariances, None)
+
+    def precisions(self, factors: FloatArray) -> FloatArray:
+        return factors @ factors.T
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        # The inverse of an inverse: the factor of the precision makes the covariance.
+        return self.precisions(self.precision_factors(precisions))
+
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.broadcast_to(covariances, (n_components, n_features, n_features))
+
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        mean: FloatArray = matrices.mean(axis=0)
+        return mean
+
+    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
+        return n_components * matrix
+
+    def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.full(n_components, np.log(np.diagonal(factors)).sum())
+
+    def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
+        return np.full(n_components, np.einsum("ij,ij->", factors, matrix @ factors))
+
+    def variances(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.broadcast_to(np.diagonal(covariances), (n_components, n_features))
+
+    def add_matrix(self, covariances: FloatArray, matrix: FloatArray) -> FloatArray:
+        total: FloatArray = covariances + matrix
+        return total
+
+    def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.broadcast_to(np.diagonal(factors), (n_components, n_features))
+
+    def whitener(self, covariance: FloatArray) -> FloatArray:
+        return whitener(covariance)
+
+    def least_rows(self, n_features: int) -> int:
+        return 2
+
+    def permuted(self, covariances: FloatArray, order: np.ndarray) -> FloatArray:
+        return covariances
+
+    def matrix_count(self, n_components: int) -> int:
+        return 1

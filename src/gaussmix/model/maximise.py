@@ -1,0 +1,136 @@
+"""The M-step: the mixture that makes given statistics likeliest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix.errors import DegenerateComponentError
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import NoPrior, Prior
+from gaussmix.model.statistics import SufficientStatistics
+
+# A mean that moved further than this many of its component's new standard deviations (squared)
+# leaves too few digits in S - N d d^T; the covariance waits for the next iteration.
+CANCELLED = 1e8
+# A component with this share of the row weight, or less, has been emptied.
+EMPTY_SHARE = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class MStep:
+    """What the M-step maximises besides the likelihood.
+
+    Parameters
+    ----------
+    prior : Prior
+        On the covariances.
+    reg_covar : float
+        Added to the diagonal of every covariance, in the squared units of the data.
+    resolution : (D,) array
+        Standard deviations that rounding alone gives to a single value in each column; a component
+        as narrow as this has collapsed.
+    """
+
+    prior: Prior
+    reg_covar: float
+    resolution: FloatArray
+
+    @classmethod
+    def plain(cls, n_features: int) -> "MStep":
+        """Pure maximum likelihood."""
+        return cls(NoPrior(), 0.0, np.zeros(n_features))
+
+    @property
+    def monotone(self) -> bool:
+        """Whether the objective cannot fall; with ``reg_covar`` it can, in scikit-learn too."""
+        return self.reg_covar == 0.0
+
+    def objective(self, mixture: Mixture, log_likelihood: float) -> float:
+        """Log-likelihood plus the log density of the prior."""
+        return log_likelihood + self.prior.log_density(mixture)
+
+
+def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) -> Mixture:
+    """The M-step.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Taken with ``current``.
+    current : Mixture
+        The mixture before the step.
+    step : MStep
+        Prior, regularisation, and the resolution of the data.
+
+    Returns
+    -------
+    Mixture
+        N_k = sum r, mean + s / N_k, covariance from S / N_k - d d^T under the family's constraint.
+        A component without rows keeps its mean, and keeps its covariance unless a prior gives one.
+
+    Raises
+    ------
+    DegenerateComponentError
+        If a component has lost its spread.
+
+    Notes
+    -----
+    McLachlan and Peel (2000), eq. 3.4 to 3.6; under the weak prior Chen and Tan (2009), eq. 2.6.
+    """
+    emptied = is_emptied(statistics)
+    offsets = np.where(emptied[:, None], 0.0, statistics.mean_offsets())
+    kept_counts = np.where(emptied, 0.0, statistics.counts)
+    weights = kept_counts / kept_counts.sum()
+    means = current.means + offsets
+    held = Mixture(weights, means, current.covariances, current.family)
+    try:
+        successor = Mixture(weights, means, _covariances(statistics, current, step), current.family)
+        moved = _squared_lengths(successor, offsets)
+        _refuse_collapsed(successor, step)
+    except DegenerateComponentError:
+        # Rounding after a long way, or a collapse? Moving the means alone also raises the
+        # objective, and the next iteration sees the scatter from where the rows are.
+        if _squared_lengths(held, offsets).max() > 1.0:
+            return held
+        raise
+    return held if moved.max() > CANCELLED else successor
+
+
+def is_emptied(statistics: SufficientStatistics) -> NDArray[np.bool_]:
+    """Components whose share of the rows is no more than rounding: (K,)."""
+    emptied: NDArray[np.bool_] = statistics.counts <= EMPTY_SHARE * statistics.row_weight
+    return emptied
+
+
+def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep) -> FloatArray:
+    family, n_features = current.family, current.n_features
+    counts = statistics.counts + step.prior.pseudo_rows
+    scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
+    without = is_emptied(statistics) & (step.prior.pseudo_rows == 0.0)
+    covariances = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
+    if without.any() and family.matrix_count(current.n_components) > 1:
+        covariances = covariances.copy()
+        covariances[without] = current.covariances[without]
+    if (floor := step.prior.floor()) is not None:
+        covariances = family.add_matrix(covariances, floor)
+    if step.reg_covar > 0.0:
+        covariances = family.add_matrix(covariances, step.reg_covar * np.eye(n_features))
+    return covariances
+
+
+def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
+    """|P_k^T d_k|^2, how far each mean moved in its component's standard deviations: (K,)."""
+    lengths: FloatArray = np.diagonal(mixture.squared_distances(mixture.means - offsets))
+    return lengths
+
+
+def _refuse_collapsed(mixture: Mixture, step: MStep) -> None:
+    n_components, n_features = mixture.means.shape
+    diagonals = mixture.family.factor_diagonals(mixture.precision_factors, n_components, n_features)
+    collapsed = (diagonals * step.resolution >= 1.0).any(axis=1)
+    if collapsed.any():
+        shared = mixture.family.matrix_count(n_components) == 1
+        component = None if shared else int(np.argmax(collapsed))
+        raise DegenerateComponentError(component, "has no spread left beyond rounding")

@@ -1,0 +1,159 @@
+"""A Gaussian mixture: frozen parameters, and what follows from them for given rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix import kernels
+from gaussmix.errors import SettingsError
+from gaussmix.kernels.contract import Components, FloatArray
+from gaussmix.model.covariances import CovarianceFamily
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """K weighted Gaussian components in D features.
+
+    Parameters
+    ----------
+    weights : (K,) array
+        Mixing proportions, non-negative, adding up to 1.
+    means : (K, D) array
+        In the units of the data.
+    covariances : array
+        Shaped as ``family.shape(K, D)`` says, in the squared units of the data.
+    family : CovarianceFamily
+        The covariance model.
+
+    Raises
+    ------
+    SettingsError
+        If the shapes do not fit each other.
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    family: CovarianceFamily
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "means", "covariances"):
+            frozen = np.array(getattr(self, name), dtype=np.float64)
+            frozen.setflags(write=False)
+            object.__setattr__(self, name, frozen)
+        if self.means.ndim != 2:
+            raise SettingsError(f"means must have shape (K, D); got {self.means.shape}")
+        expected = self.family.shape(*self.means.shape)
+        if self.weights.shape != self.means.shape[:1] or self.covariances.shape != expected:
+            raise SettingsError(
+                f"{self.family.name} covariances of means {self.means.shape} need weights "
+                f"{self.means.shape[:1]} and covariances {expected}; got {self.weights.shape} "
+                f"and {self.covariances.shape}"
+            )
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return len(self.means[0])
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters: K - 1 weights, K D means and the covariances'."""
+        n_components, n_features = self.n_components, self.n_features
+        covariance_parameters = self.family.n_covariance_parameters(n_components, n_features)
+        return (n_components - 1) + n_components * n_features + covariance_parameters
+
+    @cached_property
+    def precision_factors(self) -> FloatArray:
+        """P with P P^T = Sigma^-1, shaped as ``family.factor_form`` says.
+
+        Raises
+        ------
+        DegenerateComponentError
+            If a covariance is not positive definite.
+        """
+        return self.family.precision_factors(self.covariances)
+
+    @cached_property
+    def log_determinants(self) -> FloatArray:
+        """Log |P_k| = -1/2 log |Sigma_k|: (K,)."""
+        return self.family.log_determinants(self.precision_factors, self.n_components, self.n_features)
+
+    @cached_property
+    def components(self) -> Components:
+        """What a kernel needs of this mixture."""
+        with np.errstate(divide="ignore"):  # an emptied component has log weight minus infinity
+            log_weights = np.log(self.weights)
+        return Components(
+            log_weights, self.means, self.precision_factors, self.log_determinants, self.family.factor_form
+        )
+
+    @property
+    def precisions(self) -> FloatArray:
+        """Inverse covariances, shaped as ``covariances``."""
+        return self.family.precisions(self.precision_factors)
+
+    @property
+    def matrices(self) -> FloatArray:
+        """The covariances written out: (K, D, D)."""
+        return self.family.matrices(self.covariances, self.n_components, self.n_features)
+
+    @cached_property
+    def conditioning(self) -> float:
+        """Largest ratio of a feature's variance to its variance given the features before it.
+
+        How many times larger than rounding the error of a log density can be.
+        """
+        variances = self.family.variances(self.covariances, self.n_components, self.n_features)
+        diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
+        return float((variances * diagonals**2).max())
+
+    def weighted_log_densities(self, rows: FloatArray) -> FloatArray:
+        """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K)."""
+        return kernels.weighted_log_densities(rows, self.components)
+
+    def squared_distances(self, rows: FloatArray) -> FloatArray:
+        """Squared Mahalanobis distances of rows (n, D) from the components: (n, K)."""
+        return kernels.squared_distances(rows, self.components)
+
+    def responsibilities(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
+        return kernels.responsibilities(rows, self.components)
+
+    def sample(self, n_rows: int, generator: np.random.Generator) -> tuple[FloatArray, np.ndarray]:
+        """Draw rows (n, D) and the components (n,) they come from, component by component."""
+        counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
+        labels = np.repeat(np.arange(self.n_components), counts)
+        rows = generator.standard_normal((n_rows, self.n_features))
+        for k, matrix in enumerate(self.matrices):
+            mine = labels == k
+            if mine.any():
+                rows[mine] = self.means[k] + rows[mine] @ _upper_root(matrix)
+        return rows, labels
+
+    def permuted(self, order: np.ndarray) -> "Mixture":
+        """The same mixture with its components in another order."""
+        return Mixture(
+            self.weights[order],
+            self.means[order],
+            self.family.permuted(self.covariances, order),
+            self.family,
+        )
+
+    def canonical_order(self) -> NDArray[np.intp]:
+        """Components by rising mean along the first feature; ties by the following features: (K,)."""
+        return np.lexsort(self.means.T[::-1])
+
+
+def _upper_root(matrix: FloatArray) -> FloatArray:
+    """U with U^T U = Sigma."""
+    scale = np.sqrt(np.diagonal(matrix))
+    root = np.linalg.cholesky(matrix / scale[:, None] / scale).T * scale
+    return np.asarray(root, dtype=np.float64)

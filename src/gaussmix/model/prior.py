@@ -1,0 +1,117 @@
+"""Priors on the covariances: what is added to the statistics, and to the log-likelihood."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.model.covariances import CovarianceFamily
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.spread import positive_scale, spreadless_directions
+
+# In a direction in which all rows agree, every component gets this share of the columns' variance.
+FLOOR_SHARE = 1e-6
+
+
+class Prior(ABC):
+    """Pseudo-rows that each component gets in the M-step, and the matching penalty."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def pseudo_rows(self) -> float:
+        """Added to each N_k where covariances are estimated."""
+
+    @abstractmethod
+    def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:
+        """Added to the scatter about the new means, of the kind the family uses."""
+
+    @abstractmethod
+    def floor(self) -> FloatArray | None:
+        """A matrix (D, D) fixed in each covariance along directions without spread, or None."""
+
+    @abstractmethod
+    def log_density(self, mixture: Mixture) -> float:
+        """The penalty, up to a constant: objective = log-likelihood + this."""
+
+
+class NoPrior(Prior):
+    """Pure maximum likelihood."""
+
+    name = "none"
+
+    @property
+    def pseudo_rows(self) -> float:
+        return 0.0
+
+    def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:  # noqa: ARG002
+        return 0.0
+
+    def floor(self) -> FloatArray | None:
+        return None
+
+    def log_density(self, mixture: Mixture) -> float:  # noqa: ARG002
+        return 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class WeakPrior(Prior):
+    """The penalty of Chen and Tan (2009): -a sum_k [tr(S Sigma_k^-1) + log |Sigma_k|].
+
+    Its M-step is Sigma_k = (N_k S_k + 2 a S) / (N_k + 2 a). S moves with the data under any affine
+    map, so the penalty takes no side on units; with a = 1 / n it vanishes as rows come in.
+
+    Parameters
+    ----------
+    strength : float
+        a.
+    covariance : (D, D) array
+        S, the covariance of all rows.
+    fixed : (D, D) array or None
+        The covariance held fixed along directions in which the rows have no spread at all.
+    """
+
+    name = "weak"
+    strength: float
+    covariance: FloatArray
+    fixed: FloatArray | None
+
+    @property
+    def pseudo_rows(self) -> float:
+        return 2.0 * self.strength
+
+    def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:
+        return 2.0 * self.strength * family.reduce_scatter(self.covariance, n_components)
+
+    def floor(self) -> FloatArray | None:
+        return self.fixed
+
+    def log_density(self, mixture: Mixture) -> float:
+        traces = mixture.family.traces(mixture.precision_factors, self.covariance, mixture.n_components)
+        return -self.strength * float((traces - 2.0 * mixture.log_determinants).sum())
+
+
+def spread_floor(covariance: FloatArray, magnitudes: FloatArray) -> FloatArray | None:
+    """The covariance (D, D) to hold fixed along directions without spread; None where there are none.
+
+    Parameters
+    ----------
+    covariance : (D, D) array
+        Of all rows; only its diagonal counts where it is diagonal.
+    magnitudes : (D,) array
+        Largest absolute value in each column: the scale of a column that is constant.
+
+    Notes
+    -----
+    Holding a block fixed keeps every M-step a maximum over the covariances that contain it, so the
+    objective still rises; and as all components get the same, it takes no side between them.
+    """
+    flat = spreadless_directions(covariance)
+    if flat.shape[1] == 0:
+        return None
+    scaled = flat * positive_scale(covariance, np.where(magnitudes > 0.0, magnitudes, 1.0))[:, None]
+    floor: FloatArray = FLOOR_SHARE * scaled @ scaled.T
+    return floor

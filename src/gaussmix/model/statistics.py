@@ -1,0 +1,74 @@
+"""Sufficient statistics: all that the M-step ever learns of the rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix import kernels
+from gaussmix.kernels.contract import FloatArray, ScatterKind, Sums
+
+
+@dataclass(frozen=True, eq=False)
+class SufficientStatistics:
+    """Sums over rows, centred on the current means; those of two shards merge with ``+``.
+
+    Parameters
+    ----------
+    sums : Sums
+        N_k, s_k, S_k and the log-likelihood (kernels/contract.py gives the formulas).
+    centres : (K, D) array
+        The means that the sums are centred on.
+    kind : ScatterKind
+        How much of the second moments ``sums.scatter`` holds.
+    """
+
+    sums: Sums
+    centres: FloatArray
+    kind: ScatterKind
+
+    def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
+        """Statistics of the rows of both.
+
+        Raises
+        ------
+        ValueError
+            If the two are centred on different means or hold different moments.
+        """
+        if self.kind is not other.kind or not np.array_equal(self.centres, other.centres):
+            raise ValueError("statistics add up only when taken with the same mixture")
+        merged = kernels.add(self.sums, other.sums)
+        return SufficientStatistics(merged, self.centres, self.kind)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Total log-likelihood of the mixture the statistics were taken with."""
+        return self.sums.log_likelihood
+
+    @property
+    def row_weight(self) -> float:
+        """Total weight of the rows."""
+        return self.sums.row_weight
+
+    @property
+    def counts(self) -> FloatArray:
+        """N_k, the row weight of each component: (K,)."""
+        return self.sums.counts
+
+    def mean_offsets(self) -> FloatArray:
+        """d_k = s_k / N_k, from the current mean to the new one; 0 for a component without rows: (K, D)."""
+        counts = self.counts[:, None]
+        return np.divide(self.sums.offsets, counts, out=np.zeros_like(self.sums.offsets), where=counts > 0.0)
+
+    def recentred_scatter(self) -> FloatArray:
+        """N_k times the covariance about the new means: S_k - N_k d_k d_k^T, of the same kind."""
+        offsets = self.mean_offsets()
+        return self.sums.scatter - _OUTER[self.kind](self.counts, offsets)
+
+
+_OUTER: dict[ScatterKind, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    ScatterKind.FULL: lambda counts, d: np.einsum("k,ki,kj->kij", counts, d, d),
+    ScatterKind.POOLED: lambda counts, d: np.einsum("k,ki,kj->ij", counts, d, d),
+    ScatterKind.DIAGONAL: lambda counts, d: counts[:, None] * d**2,
+    ScatterKind.TRACE: lambda counts, d: counts * (d**2).sum(axis=1),
+}
