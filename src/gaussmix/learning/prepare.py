@@ -1,0 +1,99 @@
+"""What has to be known of the rows before EM: are there enough, do they vary, what does the prior need."""
+
+import warnings
+
+import numpy as np
+
+from gaussmix.data.rows import Rows
+from gaussmix.errors import DataError, DataWarning
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.settings import FitSettings
+from gaussmix.model.covariances import CovarianceFamily
+from gaussmix.model.maximise import MStep
+from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
+
+# A column takes part in a direction without spread if it has this share of the direction's length.
+TAKES_PART = 1e-3
+
+
+def prepare(rows: Rows, settings: FitSettings) -> MStep:
+    """Refuse rows that no mixture fits, warn of columns that say nothing, and set the M-step up.
+
+    Raises
+    ------
+    DataError
+        Fewer rows than components; a single point; or directions without spread and no prior.
+    """
+    summary = rows.summary
+    if summary.n_rows < settings.n_components:
+        raise DataError(
+            f"n_samples={summary.n_rows} rows cannot make n_components={settings.n_components} components: "
+            "use fewer components"
+        )
+    if np.array_equal(summary.low, summary.high):
+        raise DataError(
+            f"all rows (n_samples={summary.n_rows}) are equal, a single point: there is no spread to "
+            "describe, and any Gaussian narrow enough is as good as any other"
+        )
+    family = settings.family
+    covariance = covariance_seen(rows, family)
+    prior: Prior = NoPrior()
+    floor = _floor(rows, family, covariance, settings)
+    if settings.prior == "weak":
+        prior = WeakPrior(1.0 / summary.row_weight, covariance, floor)
+    resolution = np.finfo(np.float64).eps * summary.magnitudes
+    return MStep(prior, float(settings.reg_covar), resolution)
+
+
+def covariance_seen(rows: Rows, family: CovarianceFamily) -> FloatArray:
+    """The covariance of all rows (D, D), without correlations where the family knows none."""
+    return rows.covariance() if family.sees_correlation else np.diag(rows.summary.variances)
+
+
+def _floor(
+    rows: Rows, family: CovarianceFamily, covariance: FloatArray, settings: FitSettings
+) -> FloatArray | None:
+    """Covariance along directions without spread, after a word about them."""
+    flat = family.spreadless_directions(covariance)
+    if flat.shape[1] == 0:
+        return None
+    sentence = _flat_sentence(rows, flat)
+    if settings.prior == "none" and settings.reg_covar == 0.0:
+        raise DataError(
+            f"{sentence} Without a prior the likelihood is unbounded: drop such columns, use prior='weak'"
+            + (", or covariance 'diag'." if family.sees_correlation else ".")
+        )
+    if settings.prior == "none":
+        return None
+    warnings.warn(
+        f"{sentence} The prior holds their variance fixed, alike in all components, so they tell no "
+        "groups apart.",
+        DataWarning,
+        stacklevel=2,
+    )
+    return spread_floor(covariance, rows.summary.magnitudes)
+
+
+def _flat_sentence(rows: Rows, flat: FloatArray) -> str:
+    summary, names = rows.summary, rows.feature_names
+    n_features = len(names)
+    constant = np.flatnonzero(summary.low == summary.high)
+    sentences = [f"Column {names[j]!r} is constant ({summary.low[j]:g})." for j in constant[:5]]
+    if len(constant) > 5:
+        sentences.append(f"{len(constant) - 5} more columns are constant.")
+    n_collinear = flat.shape[1] - len(constant)
+    if n_collinear > 0 and summary.n_rows <= n_features:
+        sentences.append(
+            f"{n_features} features are more than {summary.n_rows} rows can tell apart: covariance 'diag', "
+            "or fewer columns, would be a sounder choice."
+        )
+    elif n_collinear > 0:
+        taking_part = [
+            names[j]
+            for j in np.flatnonzero(np.linalg.norm(flat, axis=1) > TAKES_PART)
+            if j not in set(constant)
+        ]
+        more = " ..." if len(taking_part) > 10 else ""
+        listed = ", ".join(repr(name) for name in taking_part[:10]) + more
+        sentences.append(f"Columns {listed} are collinear: some are a sum of multiples of the others.")
+    return " ".join(sentences)

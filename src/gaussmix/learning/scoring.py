@@ -1,0 +1,111 @@
+"""Scores of given rows under a fitted mixture, in tiles: never an N x K array unless it is the answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix import kernels
+from gaussmix.data.rows import Rows
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.review import unexplained_distance
+from gaussmix.model.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Totals over rows."""
+
+    log_likelihood: float
+    """In nats."""
+    row_weight: float
+    log_certainty: float
+    """Sum of the logarithm of each row's largest responsibility."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowScores:
+    """What a mixture says of each row of a tile."""
+
+    labels: np.ndarray
+    """(n,), the likeliest component, counted from 0."""
+    responsibilities: FloatArray
+    """(n, K)."""
+    log_densities: FloatArray
+    """(n,)."""
+    unexplained: np.ndarray
+    """(n,), whether the row is improbable under every component."""
+
+
+def score_tile(mixture: Mixture, tile: FloatArray) -> RowScores:
+    """Score each row of a tile (n, D)."""
+    responsibilities, log_densities = mixture.responsibilities(tile)
+    nearest = mixture.squared_distances(tile).min(axis=1)
+    return RowScores(
+        responsibilities.argmax(axis=1),
+        responsibilities,
+        log_densities,
+        nearest > unexplained_distance(mixture.n_features),
+    )
+
+
+def score_rows(mixture: Mixture, rows: Rows) -> Scores:
+    """Log-likelihood and classification certainty of all rows, each times its weight."""
+    log_likelihood = row_weight = log_certainty = 0.0
+    for tile, given in rows.tiles():
+        weights = np.ones(len(tile)) if given is None else given
+        shares, log_densities = mixture.responsibilities(tile)
+        log_likelihood += float(weights @ log_densities)
+        log_certainty += float(weights @ np.log(shares.max(axis=1)))
+        row_weight += float(weights.sum())
+    return Scores(log_likelihood, row_weight, log_certainty)
+
+
+def bic(log_likelihood: float, n_parameters: int, row_weight: float) -> float:
+    """Bayesian information criterion -2 log L + p log n, lower is better (Schwarz 1978)."""
+    return float(-2.0 * log_likelihood + n_parameters * np.log(row_weight))
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """Akaike's information criterion -2 log L + 2 p, lower is better (Akaike 1974)."""
+    return -2.0 * log_likelihood + 2.0 * n_parameters
+
+
+def icl(log_likelihood: float, n_parameters: int, row_weight: float, log_certainty: float) -> float:
+    """Integrated completed likelihood: BIC - 2 sum log(largest responsibility), lower is better.
+
+    Biernacki, Celeux and Govaert (2000); mclust's ``icl`` with the sign turned.
+    """
+    return bic(log_likelihood, n_parameters, row_weight) - 2.0 * log_certainty
+
+
+def labels_of(mixture: Mixture, matrix: NDArray[Any]) -> np.ndarray:
+    """The likeliest component of each row of (N, D), counted from 0: (N,) int32."""
+    labels = np.empty(len(matrix), dtype=np.int32)
+    for first, tile in _tiles(mixture, matrix):
+        labels[first : first + len(tile)] = mixture.weighted_log_densities(tile).argmax(axis=1)
+    return labels
+
+
+def responsibilities_of(mixture: Mixture, matrix: NDArray[Any]) -> FloatArray:
+    """Responsibilities of each row of (N, D): (N, K)."""
+    shares = np.empty((len(matrix), mixture.n_components))
+    for first, tile in _tiles(mixture, matrix):
+        shares[first : first + len(tile)] = mixture.responsibilities(tile)[0]
+    return shares
+
+
+def log_densities_of(mixture: Mixture, matrix: NDArray[Any]) -> FloatArray:
+    """Log density of each row of (N, D): (N,)."""
+    log_densities = np.empty(len(matrix))
+    for first, tile in _tiles(mixture, matrix):
+        log_densities[first : first + len(tile)] = kernels.log_sum_exp(mixture.weighted_log_densities(tile))
+    return log_densities
+
+
+def _tiles(mixture: Mixture, matrix: NDArray[Any]) -> Iterator[tuple[int, FloatArray]]:
+    size = kernels.tile_rows(mixture.n_features, mixture.n_components)
+    for number, (tile, _) in enumerate(kernels.tiles(matrix, None, size)):
+        yield number * size, tile

@@ -1,0 +1,114 @@
+"""Many starts, one winner."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gaussmix.data.rows import Rows
+from gaussmix.errors import DegenerateComponentError, FitError
+from gaussmix.learning.em import Watch, fit_em, silent
+from gaussmix.learning.prepare import prepare
+from gaussmix.learning.result import FitResult, TraceStep
+from gaussmix.learning.review import review_rows
+from gaussmix.learning.settings import FitSettings
+from gaussmix.learning.starts import make_start
+from gaussmix.learning.stopping import History, Limits
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.statistics import SufficientStatistics
+
+
+def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool = False) -> FitResult:
+    """Fit from each start and keep the best.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    settings : FitSettings
+        What is asked for.
+    watch : callable, optional
+        Told of every E-step of every start.
+    trace : bool
+        Whether to keep every iteration of the winner.
+
+    Returns
+    -------
+    FitResult
+        Sound results come before those with doubtful components, those before collapsed ones, and
+        among equals the highest objective wins. Components are in canonical order (rising mean
+        along the first feature, then the next), unless the user gave part of the start.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot make such a mixture at all.
+    StartError
+        If the given start is not a mixture for these rows.
+    FitError
+        If no start had a density; each one's reason is given.
+    """
+    step = prepare(rows, settings)
+    limits = Limits(settings.tol, settings.max_iter, step.monotone)
+    # A start given whole is the same each time.
+    n_starts = 1 if _given_whole(settings) else settings.n_init
+    best: FitResult | None = None
+    failures: list[str] = []
+    for sequence in np.random.SeedSequence(settings.seed).spawn(n_starts):
+        steps: list[TraceStep] = []
+        try:
+            start = make_start(rows, settings, step, np.random.default_rng(sequence))
+            result = fit_em(rows, start, step, limits, _recording(watch, steps) if trace else watch)
+        except DegenerateComponentError as failure:
+            failures.append(str(failure))
+            continue
+        result = _reviewed(rows, replace(result, trace=tuple(steps)), settings)
+        if best is None or _rank(result) > _rank(best):
+            best = result
+    if best is None:
+        raise FitError(
+            f"none of {n_starts} starts could be fitted ({failures[0]}); use prior='weak', fewer "
+            "components, or a simpler covariance"
+        )
+    return replace(best, n_starts=n_starts, failures=tuple(failures))
+
+
+def _given_whole(settings: FitSettings) -> bool:
+    given = settings.given
+    spread = given.covariances is not None or given.precisions is not None
+    whole = given.weights is not None and given.means is not None and spread
+    return whole or given.responsibilities is not None
+
+
+def _rank(result: FitResult) -> tuple[bool, bool, float]:
+    outcome = result.outcome
+    return (outcome.collapse is None, not outcome.doubts, result.objective)
+
+
+def _reviewed(rows: Rows, result: FitResult, settings: FitSettings) -> FitResult:
+    """Bring the components into order and look at the rows once more."""
+    if not settings.given.says_something:
+        order = result.mixture.canonical_order()
+        result = replace(
+            result,
+            mixture=result.mixture.permuted(order),
+            outcome=result.outcome.permuted(order),
+            trace=tuple(replace(t, mixture=t.mixture.permuted(order)) for t in result.trace),
+        )
+    review = review_rows(rows, result.mixture)
+    doubts = review.doubts(result.mixture)
+    return replace(result, review=review, outcome=result.outcome.with_doubts(doubts))
+
+
+def _recording(watch: Watch, steps: list[TraceStep]) -> Watch:
+    def record(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:
+        steps.append(
+            TraceStep(
+                history.n_iterations,
+                mixture,
+                history.log_likelihoods[-1],
+                history.objectives[-1],
+            )
+        )
+        watch(mixture, statistics, history)
+
+    return record

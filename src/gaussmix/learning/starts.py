@@ -1,0 +1,250 @@
+"""First mixtures: from given parameters or labels, from k-means, from random rows.
+
+Starts look at a sample of bounded size, sorted and with equal rows joined, so that the order of
+the rows and the difference between a weight of 2 and a repeated row do not matter.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.data.memory import MemoryRows
+from gaussmix.data.rows import Rows
+from gaussmix.errors import DataError, DataWarning, StartError
+from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.learning.em import fit_em
+from gaussmix.learning.kmeans import cluster, nearest_centre, seed_centres
+from gaussmix.learning.prepare import covariance_seen
+from gaussmix.learning.settings import CheckedStart, FitSettings, checked_start, responsibilities_of
+from gaussmix.learning.stopping import Limits
+from gaussmix.model.covariances import CovarianceFamily
+from gaussmix.model.maximise import MStep, maximise
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import Prior, WeakPrior
+from gaussmix.model.spread import longest_axis
+
+SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
+# k-means partitions are compared on this many rows, after this many EM steps.
+TRIAL_ROWS, TRIAL_STEPS = 4096, 5
+# Components that start out identical would stay so for ever (a saddle of the likelihood): their
+# means are set this many standard deviations apart.
+NUDGE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class StartSample:
+    """Distinct rows in lexicographic order, with weights, and whitened for distances."""
+
+    rows: MemoryRows
+    """n rows."""
+    covariance: FloatArray
+    """(D, D), theirs, as the family sees it. Taken from the sorted sample and not from the data, so
+    that not even rounding depends on the order of the data's rows."""
+    weights: FloatArray
+    """(n,), theirs."""
+    points: FloatArray
+    """(n, D or fewer), rows in units in which their covariance, as the family sees it, is 1."""
+
+
+def draw_sample(rows: Rows, settings: FitSettings, generator: np.random.Generator) -> StartSample:
+    """Take all rows, or a sample of bounded size.
+
+    Raises
+    ------
+    DataError
+        If fewer distinct rows are found than components wanted.
+    """
+    n_features = len(rows.feature_names)
+    size = max(min(SAMPLE_ROWS, SAMPLE_VALUES // n_features), settings.n_components + 1)
+    drawn, weights = rows.sample(size, generator)
+    order = np.lexsort(drawn.T[::-1])
+    drawn, weights = drawn[order], weights[order]
+    first = np.flatnonzero(np.r_[True, (drawn[1:] != drawn[:-1]).any(axis=1)])
+    if len(first) < settings.n_components:
+        raise DataError(
+            f"{len(first)} distinct rows cannot make {settings.n_components} components: "
+            f"use at most {len(first)}"
+        )
+    distinct, joined = drawn[first], np.add.reduceat(weights, first)
+    sampled = MemoryRows(distinct, joined, rows.feature_names)
+    covariance = covariance_seen(sampled, settings.family)
+    points = (distinct - sampled.summary.mean) @ settings.family.whitener(covariance)
+    return StartSample(sampled, covariance, joined, points)
+
+
+def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
+    """Make the first mixture.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : FitSettings
+        Its ``given`` parts are taken as they are; what it leaves open comes from ``init_params``.
+    step : MStep
+        Its prior smooths the first covariances.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    Mixture
+
+    Raises
+    ------
+    StartError
+        If the given parts are not a mixture for these rows.
+    DataError
+        If there are fewer distinct rows than components.
+    """
+    given = checked_start(settings, len(rows.feature_names))
+    if given.responsibilities is not None:
+        found = _from_responsibilities(rows, given.responsibilities, settings, step)
+    elif given.complete:
+        found = None
+    else:
+        found = _from_method(rows, settings, step, generator)
+    start = _overridden(given, found, settings.family)
+    if given.means is None or settings.n_components == 1:
+        return start
+    _warn_equal_means(start)
+    return _off_the_saddle(start, rows)
+
+
+def _overridden(given: CheckedStart, found: Mixture | None, family: CovarianceFamily) -> Mixture:
+    def choose(part: FloatArray | None, name: str) -> FloatArray:
+        chosen: FloatArray = getattr(found, name) if part is None else part
+        return chosen
+
+    return Mixture(
+        choose(given.weights, "weights"),
+        choose(given.means, "means"),
+        choose(given.covariances, "covariances"),
+        family,
+    )
+
+
+def _from_method(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
+    sample = draw_sample(rows, settings, generator)
+    method, n_trials = _METHODS[settings.init_params]
+    if settings.n_components == 1:
+        n_trials = 1
+    trials = []
+    for _ in range(n_trials):
+        shares = method(sample, settings.n_components, generator)
+        trials.append(_estimated(sample.rows, shares, settings, step, sample.covariance))
+    return trials[0] if n_trials == 1 else _most_promising(trials, sample, step, generator)
+
+
+def _most_promising(
+    trials: list[Mixture], sample: StartSample, step: MStep, generator: np.random.Generator
+) -> Mixture:
+    """The start that a few EM steps on a few thousand rows take highest (Biernacki et al. 2003)."""
+    judges = sample.rows
+    if len(judges.matrix) > TRIAL_ROWS:
+        judges = MemoryRows(*judges.sample(TRIAL_ROWS, generator))
+    limits = Limits(tol=0.0, max_iter=TRIAL_STEPS, monotone=step.monotone)
+    results = [fit_em(judges, trial, step, limits) for trial in trials]
+    heights = [-np.inf if r.outcome.collapse is not None else r.objective for r in results]
+    return trials[int(np.argmax(heights))]
+
+
+def _from_responsibilities(
+    rows: Rows, responsibilities: FloatArray, settings: FitSettings, step: MStep
+) -> Mixture:
+    if (
+        responsibilities.ndim != 2
+        or not np.isfinite(responsibilities).all()
+        or (responsibilities < 0.0).any()
+    ):
+        raise StartError("start responsibilities must be a table (N, K), finite and not negative")
+    totals = responsibilities.sum(axis=1, keepdims=True)
+    if not (totals > 0.0).all():
+        raise StartError("each row's start responsibilities must add up to more than 0")
+    pooled = covariance_seen(rows, settings.family)
+    return _estimated(rows, responsibilities / totals, settings, step, pooled)
+
+
+def _estimated(
+    rows: Rows, shares: FloatArray, settings: FitSettings, step: MStep, pooled: FloatArray
+) -> Mixture:
+    """One M-step from responsibilities (N, K), smoothed so that no component starts as a spike."""
+    family, n_components, n_features = settings.family, settings.n_components, len(pooled)
+    middle = np.tile(rows.summary.mean, (n_components, 1))
+    centring = rows.given_statistics(shares, middle, ScatterKind.TRACE)
+    if not (centring.counts > 0.0).all():
+        raise StartError(f"component {int(np.argmin(centring.counts)) + 1} starts without any row")
+    means = middle + centring.mean_offsets()
+    statistics = rows.given_statistics(shares, means, family.scatter)
+    matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
+    blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)
+    prior: Prior = step.prior
+    if n_components > 1:
+        # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
+        row_weight = rows.summary.row_weight / rows.summary.n_rows
+        strength = 0.5 * (n_features + 1) * row_weight / n_components
+        prior = WeakPrior(max(strength, 0.5 * prior.pseudo_rows), pooled, prior.floor())
+    return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
+
+
+def _kmeans(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
+    seeds = sample.points[seed_centres(sample.points, sample.weights, n_components, generator)]
+    return responsibilities_of(cluster(sample.points, sample.weights, seeds), n_components)
+
+
+def _plus_plus(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
+    seeds = sample.points[seed_centres(sample.points, sample.weights, n_components, generator)]
+    return responsibilities_of(nearest_centre(sample.points, seeds), n_components)
+
+
+def _random_rows(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
+    """Rows drawn at random as centres, each other row with the nearest of them."""
+    # Exponential races: each row is drawn by weight, none twice (Efraimidis and Spirakis 2006).
+    races = generator.exponential(size=len(sample.weights)) / sample.weights
+    seeds = sample.points[np.argsort(races)[:n_components]]
+    return responsibilities_of(nearest_centre(sample.points, seeds), n_components)
+
+
+def _random_shares(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
+    shares = generator.random((len(sample.weights), n_components))
+    normalised: FloatArray = shares / shares.sum(axis=1, keepdims=True)
+    return normalised
+
+
+# How to share rows out, and how many tries to choose from.
+_METHODS: dict[str, tuple[Callable[[StartSample, int, np.random.Generator], FloatArray], int]] = {
+    "kmeans": (_kmeans, 10),
+    "k-means++": (_plus_plus, 1),
+    "random": (_random_shares, 1),
+    "random_from_data": (_random_rows, 1),
+}
+
+
+def _warn_equal_means(start: Mixture) -> None:
+    for k in range(start.n_components):
+        for j in range(k):
+            if np.array_equal(start.means[j], start.means[k]):
+                warnings.warn(
+                    f"components {j + 1} and {k + 1} start with the same mean; unless their covariances "
+                    "differ, EM cannot tell them apart",
+                    DataWarning,
+                    stacklevel=2,
+                )
+                return
+
+
+def _off_the_saddle(start: Mixture, rows: Rows) -> Mixture:
+    """Set the means of components that are identical a little apart, along the data's longest axis."""
+    matrices = start.matrices
+    means = start.means.copy()
+    groups: dict[bytes, list[int]] = {}
+    for k in range(start.n_components):
+        groups.setdefault(start.means[k].tobytes() + matrices[k].tobytes(), []).append(k)
+    twins = [group for group in groups.values() if len(group) > 1]
+    if not twins:
+        return start
+    axis = longest_axis(rows.covariance())
+    for group in twins:
+        places = np.linspace(-1.0, 1.0, len(group))
+        means[group] += NUDGE * places[:, None] * axis
+    return Mixture(start.weights, means, start.covariances, start.family)
