@@ -1,0 +1,400 @@
+"""The estimator that scikit-learn's users know, with honest outcomes."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from gaussmix.data.checks import as_table, checked_matrix
+from gaussmix.data.memory import MemoryRows
+from gaussmix.errors import ComponentWarning, SettingsError
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning import scoring
+from gaussmix.learning.em import Watch, silent
+from gaussmix.learning.result import FitResult
+from gaussmix.learning.search import search
+from gaussmix.learning.settings import (
+    DEFAULT_MAX_ITER,
+    DEFAULT_N_INIT,
+    DEFAULT_SEED,
+    DEFAULT_TOL,
+    FitSettings,
+    GivenStart,
+    responsibilities_of,
+)
+from gaussmix.learning.stopping import History
+from gaussmix.model.covariances import covariance_family
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.statistics import SufficientStatistics
+from gaussmix.modelfile import SavedModel, load_model, save_model
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """Gaussian mixture fitted by EM, with the parameters and attributes of scikit-learn's.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        The covariance model; mclust's names VVV, EEE, VVI and VII mean the same four.
+    tol : float, default 1e-9
+        EM stops when the estimated remaining gain (Aitken) of the objective is below ``tol`` nats
+        per unit of row weight. Not the size of one step: see docs/adr/0002.
+    reg_covar : float, default 0
+        Added to the diagonal of every covariance, in squared units of the data.
+    max_iter : int, default 10000
+        Largest number of M-steps; 0 scores the start.
+    n_init : int, default 1
+        Number of starts, of which the best result is kept.
+    init_params : {"kmeans", "k-means++", "random_from_data", "random"}, default "kmeans"
+        How starts are made. "kmeans" takes the best of ten k-means partitions of whitened rows.
+    weights_init : array of shape (K,), optional
+        First weights.
+    means_init : array of shape (K, D), optional
+        First means.
+    precisions_init : array, optional
+        First inverse covariances, shaped as ``precisions_``.
+    random_state : int, RandomState or None, default None
+        Seed of the starts. None means seed 0: the same data give the same answer.
+    warm_start : bool, default False
+        Whether ``fit`` starts from the last solution.
+    verbose : int, default 0
+        Positive prints progress.
+    verbose_interval : int, default 10
+        Iterations between two printed lines.
+    prior : {"weak", None}, default "weak"
+        "weak" is a covariance penalty (Chen and Tan 2009) that does not depend on units, vanishes as
+        rows come in, and keeps the likelihood bounded; None is pure maximum likelihood.
+    covariances_init : array, optional
+        First covariances: shaped as ``covariances_``, or one variance, or (K,) variances, or (K, D)
+        variances by feature, or (K, D, D) matrices.
+    trace : bool, default False
+        Whether to keep every iteration in ``trace_``.
+
+    Attributes
+    ----------
+    weights_ : array of shape (K,)
+        Mixing proportions.
+    means_ : array of shape (K, D)
+        In units of the data. Components stand in order of rising mean along the first feature (ties:
+        the next feature), unless part of the start was given; then in the order of the start.
+    covariances_ : array
+        (K, D, D) full, (D, D) tied, (K, D) diag, (K,) spherical.
+    precisions_, precisions_cholesky_ : array
+        Inverse covariances and their factors, of the same shape.
+    converged_ : bool
+        Whether EM converged.
+    outcome_ : Outcome
+        How the fit ended: ``str(outcome_)`` is a sentence, ``outcome_.doubts`` names the components
+        that collapsed, are empty, or rest on too few distinct rows.
+    n_iter_ : int
+        M-steps done from the best start.
+    lower_bound_ : float
+        Mean log-likelihood of the returned parameters, in nats per unit of row weight.
+    lower_bounds_ : list of float
+        The same after each M-step, the start's first.
+    labels_ : array of shape (N,)
+        The likeliest component of each training row, counted from 0.
+    trace_ : tuple of TraceStep
+        With ``trace=True``, every iteration's mixture and log-likelihood.
+    n_features_in_, feature_names_in_ :
+        As in every scikit-learn estimator.
+
+    Notes
+    -----
+    EM: Dempster, Laird and Rubin (1977); McLachlan and Peel, Finite Mixture Models (2000), ch. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixture
+    >>> X = np.array([[1.0], [1.2], [0.9], [1.1], [4.0], [4.3], [3.9], [4.1]])
+    >>> model = GaussianMixture(n_components=2).fit(X)
+    >>> model.means_.round(2).ravel().tolist()
+    [1.05, 4.07]
+    >>> model.predict([[1.05], [4.2]]).tolist()
+    [0, 1]
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = DEFAULT_TOL,
+        reg_covar: float = 0.0,
+        max_iter: int = DEFAULT_MAX_ITER,
+        n_init: int = DEFAULT_N_INIT,
+        init_params: str = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        prior: str | None = "weak",
+        covariances_init: Any = None,
+        trace: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.prior = prior
+        self.covariances_init = covariances_init
+        self.trace = trace
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, start: Any = None) -> Self:  # noqa: ARG002
+        """Fit the mixture to rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            Finite real numbers.
+        y : ignored
+        sample_weight : array-like of shape (N,), optional
+            Row weights; 2 counts a row twice, 0 leaves it out.
+        start : Mixture, or labels (N,), or responsibilities (N, K), optional
+            Where to begin, instead of the ``*_init`` parameters.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError, DataKindError
+            If the rows cannot be used; the message names row and column.
+        SettingsError, StartError
+            If a parameter has no meaning.
+        FitError
+            If no start could be fitted.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If EM did not converge.
+        ComponentWarning
+            If it did, but a component is empty or rests on too few distinct rows.
+        """
+        settings = self._settings(start)
+        rows = self._rows(X, sample_weight, reset=True)
+        result = search(rows, settings, self._watch(), self.trace)
+        self._keep(result)
+        self.labels_ = scoring.labels_of(result.mixture, rows.matrix)
+        self._warn(result)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, start: Any = None) -> Any:
+        """Fit, and return the likeliest component of each row: (N,) of int."""
+        return self.fit(X, y, sample_weight, start).labels_
+
+    def predict(self, X: Any) -> Any:
+        """Return the likeliest component of each row of (N, D), counted from 0: (N,) of int."""
+        return scoring.labels_of(self._mixture(), self._checked(X))
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the responsibilities of the components for each row of (N, D): (N, K)."""
+        return scoring.responsibilities_of(self._mixture(), self._checked(X))
+
+    def score_samples(self, X: Any) -> FloatArray:
+        """Return the log density of each row of (N, D), in nats: (N,)."""
+        return scoring.log_densities_of(self._mixture(), self._checked(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ARG002
+        """Return the mean log-likelihood of rows (N, D), in nats per unit of row weight."""
+        scores = self._scores(X, sample_weight)
+        return scores.log_likelihood / scores.row_weight
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion of rows (N, D): -2 log L + p log n, lower is better."""
+        mixture, scores = self._mixture(), self._scores(X, sample_weight)
+        return scoring.bic(scores.log_likelihood, mixture.n_parameters, scores.row_weight)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's information criterion of rows (N, D): -2 log L + 2 p, lower is better."""
+        return scoring.aic(self._scores(X, sample_weight).log_likelihood, self._mixture().n_parameters)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood of rows (N, D), lower is better: BIC that also wants rows sure."""
+        mixture, scores = self._mixture(), self._scores(X, sample_weight)
+        return scoring.icl(
+            scores.log_likelihood, mixture.n_parameters, scores.row_weight, scores.log_certainty
+        )
+
+    def sample(self, n_samples: int = 1) -> tuple[FloatArray, Any]:
+        """Draw new rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            At least 1.
+
+        Returns
+        -------
+        rows : array of shape (n_samples, D)
+        components : array of shape (n_samples,)
+            Which component each row comes from; rows stand in that order.
+        """
+        mixture = self._mixture()
+        if n_samples < 1:
+            raise SettingsError(f"n_samples must be at least 1; got {n_samples}")
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return mixture.sample(n_samples, np.random.default_rng(seed))
+
+    def save(self, path: str | Path) -> None:
+        """Write the mixture to a model file (JSON with a checksum) that ``gaussmix.load`` reads back."""
+        named = getattr(self, "feature_names_in_", None)
+        names = [f"x{j + 1}" for j in range(self.n_features_in_)] if named is None else list(named)
+        facts = {
+            "columns_named": named is not None,
+            "outcome": self.outcome_.kind.value,
+            "outcome_sentence": str(self.outcome_),
+            "converged": bool(self.converged_),
+            "n_iterations": int(self.n_iter_),
+        }
+        save_model(SavedModel(self._mixture(), tuple(map(str, names)), facts), path)
+
+    def _settings(self, start: Any) -> FitSettings:
+        return FitSettings(
+            n_components=self.n_components,
+            covariance_type=self.covariance_type,
+            prior="none" if self.prior is None else self.prior,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            reg_covar=self.reg_covar,
+            seed=self._seed(),
+            given=self._given(start),
+        )
+
+    def _seed(self) -> int:
+        if self.random_state is None:
+            return DEFAULT_SEED
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _given(self, start: Any) -> GivenStart:
+        if start is None and self.warm_start and hasattr(self, "means_"):
+            start = self._mixture()
+        if isinstance(start, Mixture):
+            return GivenStart(weights=start.weights, means=start.means, covariances=start.covariances)
+        if start is not None:
+            table = np.asarray(start)
+            labelled = table.ndim == 1
+            n_components = FitSettings(self.n_components).n_components
+            return GivenStart(
+                responsibilities=responsibilities_of(table, n_components) if labelled else table
+            )
+        return GivenStart(
+            weights=self.weights_init,
+            means=self.means_init,
+            covariances=self.covariances_init,
+            precisions=self.precisions_init,
+        )
+
+    def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows:
+        table = as_table(X)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        names = getattr(self, "feature_names_in_", None)
+        return MemoryRows(table, sample_weight, None if names is None else [str(name) for name in names])
+
+    def _checked(self, X: Any) -> Any:
+        table = as_table(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return checked_matrix(table, getattr(self, "feature_names_in_", None))
+
+    def _scores(self, X: Any, sample_weight: Any) -> scoring.Scores:
+        mixture = self._mixture()
+        return scoring.score_rows(mixture, self._rows(X, sample_weight, reset=False))
+
+    def _mixture(self) -> Mixture:
+        check_is_fitted(self, "means_")
+        family = covariance_family(self.covariance_type)
+        return Mixture(self.weights_, self.means_, self.covariances_, family)
+
+    def _keep(self, result: FitResult) -> None:
+        mixture, history = result.mixture, result.history
+        self.weights_ = mixture.weights.copy()
+        self.means_ = mixture.means.copy()
+        self.covariances_ = mixture.covariances.copy()
+        self.precisions_cholesky_ = mixture.precision_factors.copy()
+        self.precisions_ = mixture.precisions
+        self.converged_ = result.outcome.converged
+        self.outcome_ = result.outcome
+        self.n_iter_ = result.n_iterations
+        self.lower_bounds_ = [value / history.row_weight for value in history.log_likelihoods]
+        self.lower_bound_ = self.lower_bounds_[-1]
+        if self.trace:
+            self.trace_ = result.trace
+
+    def _watch(self) -> Watch:
+        if not self.verbose:
+            return silent
+
+        def report(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:  # noqa: ARG001
+            if history.n_iterations % self.verbose_interval == 0:
+                mean = statistics.log_likelihood / statistics.row_weight
+                sys.stdout.write(f"iteration {history.n_iterations}: mean log-likelihood {mean:.9g}\n")
+
+        return report
+
+    def _warn(self, result: FitResult) -> None:
+        outcome = result.outcome
+        if not outcome.converged and self.max_iter > 0:
+            warnings.warn(str(outcome), ConvergenceWarning, stacklevel=3)
+        elif outcome.doubts:
+            warnings.warn(str(outcome), ComponentWarning, stacklevel=3)
+
+
+def load(path: str | Path) -> GaussianMixture:
+    """Read a model file back as a fitted estimator.
+
+    Parameters
+    ----------
+    path : str or Path
+        Written by ``GaussianMixture.save`` or ``gaussmix fit -o``.
+
+    Returns
+    -------
+    GaussianMixture
+        With the same parameters, bit for bit; ``feature_names_in_`` are the file's columns.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not a model that this version can read safely.
+    """
+    saved = load_model(path)
+    mixture = saved.mixture
+    model = GaussianMixture(mixture.n_components, covariance_type=mixture.family.name)
+    model.weights_, model.means_ = mixture.weights.copy(), mixture.means.copy()
+    model.covariances_ = mixture.covariances.copy()
+    model.precisions_cholesky_ = mixture.precision_factors.copy()
+    model.precisions_ = mixture.precisions
+    model.n_features_in_ = mixture.n_features
+    if saved.facts.get("columns_named", False):
+        model.feature_names_in_ = np.array(saved.feature_names, dtype=object)
+    model.converged_ = bool(saved.facts.get("converged", False))
+    model.n_iter_ = int(saved.facts.get("n_iterations", 0))
+    return model

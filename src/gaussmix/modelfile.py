@@ -1,0 +1,187 @@
+"""Model files: versioned JSON with a checksum, whose floats read back bit for bit. Never pickle."""
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.errors import DegenerateComponentError, ModelFileError, SettingsError
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.model.covariances import covariance_family
+from gaussmix.model.mixture import Mixture
+
+FORMAT, VERSION = "gaussmix-model", 1
+# Larger than any mixture a person could use, small enough to parse without harm.
+LARGEST_FILE = 256 * 1024 * 1024
+LARGEST_SIZE = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """What a model file holds.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    feature_names : tuple of str
+        D names.
+    facts : dict
+        What was known when it was saved: rows, log-likelihood, outcome, seed and so on. JSON values.
+    """
+
+    mixture: Mixture
+    feature_names: tuple[str, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(saved: SavedModel, path: str | Path) -> None:
+    """Write a model file; an existing one is replaced whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an old one is then as it was.
+    """
+    mixture = saved.mixture
+    content = {
+        "covariance": mixture.family.name,
+        "n_components": mixture.n_components,
+        "n_features": mixture.n_features,
+        "feature_names": list(saved.feature_names),
+        "weights": mixture.weights.tolist(),
+        "means": mixture.means.tolist(),
+        "covariances": mixture.covariances.tolist(),
+        "facts": saved.facts,
+    }
+    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(content), "model": content}
+    replace_file(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def replace_file(path: str | Path, text: str) -> None:
+    """Write text to a file so that a reader sees the old content or the new, never a part."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_model(path: str | Path) -> SavedModel:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    SavedModel
+
+    Raises
+    ------
+    ModelFileError
+        If it is too large, not JSON, of another format or version, damaged, or no mixture. Nothing
+        in the file is ever run.
+    OSError
+        If it cannot be opened.
+    """
+    with Path(path).open("rb") as file:
+        raw = file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise ModelFileError(f"{path}: larger than {LARGEST_FILE} bytes, which no model is")
+    if raw[:1] == b"\x80" or raw[:2] == b"PK":
+        raise ModelFileError(f"{path}: a pickle or archive, which gaussmix never reads; models are JSON")
+    content = _content(path, raw)
+    try:
+        return _model(content)
+    except (SettingsError, DegenerateComponentError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path}: not a usable mixture: {error}") from error
+
+
+def _content(path: str | Path, raw: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: not a model file: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ModelFileError(f"{path}: not a model file: it does not say that its format is {FORMAT!r}")
+    if document.get("version") != VERSION:
+        raise ModelFileError(
+            f"{path}: model file version {document.get('version')!r}; this gaussmix reads version {VERSION}"
+        )
+    content = document.get("model")
+    if not isinstance(content, dict) or document.get("checksum") != _checksum(content):
+        raise ModelFileError(f"{path}: the checksum does not match: the file was damaged or edited")
+    return content
+
+
+def _model(content: dict[str, Any]) -> SavedModel:
+    n_components, n_features = (_size(content[name]) for name in ("n_components", "n_features"))
+    family = covariance_family(content["covariance"])
+    names = content["feature_names"]
+    if not isinstance(names, list) or len(names) != n_features or not all(isinstance(n, str) for n in names):
+        raise ModelFileError(f"feature_names must be {n_features} strings")
+    if not isinstance(content["facts"], dict):
+        raise ModelFileError("facts must be an object")
+    mixture = Mixture(
+        _numbers("weights", content["weights"], (n_components,)),
+        _numbers("means", content["means"], (n_components, n_features)),
+        _numbers("covariances", content["covariances"], family.shape(n_components, n_features)),
+        family,
+    )
+    if (mixture.weights < 0.0).any() or abs(mixture.weights.sum() - 1.0) > 1e-6:
+        raise ModelFileError("weights must not be negative and must add up to 1")
+    if not np.isfinite(mixture.precision_factors).all():
+        raise ModelFileError("a covariance has no finite inverse")
+    return SavedModel(mixture, tuple(names), content["facts"])
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= LARGEST_SIZE:
+        raise ModelFileError(f"a size must be a whole number from 1 to {LARGEST_SIZE}; got {value!r}")
+    return value
+
+
+def _numbers(name: str, values: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Nested lists as an array, after their lengths have been compared with the shape they must have."""
+    _check_nesting(name, values, shape)
+    return np.array(values, dtype=np.float64).reshape(shape)
+
+
+def _check_nesting(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    if not shape:
+        if type(values) not in (int, float) or not math.isfinite(values):
+            raise ModelFileError(f"{name} holds {values!r}, which is not a finite number")
+        return
+    if not isinstance(values, list) or len(values) != shape[0]:
+        raise ModelFileError(f"{name} does not have the shape that the sizes in the file ask for")
+    for value in values:
+        _check_nesting(name, value, shape[1:])
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return "sha256:" + hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number a model can hold")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
