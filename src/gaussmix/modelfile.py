@@ -5,9 +5,11 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -60,18 +62,22 @@ def save_model(saved: SavedModel, path: str | Path) -> None:
         "facts": saved.facts,
     }
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(content), "model": content}
-    replace_file(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    with replaced_file(path) as file:
+        file.write(text.encode("utf-8"))
 
 
-def replace_file(path: str | Path, text: str) -> None:
-    """Write text to a file so that a reader sees the old content or the new, never a part."""
-    target = Path(path)
+@contextmanager
+def replaced_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for writing so that a reader sees the old content or the new, never a part."""
+    target = Path(path).resolve()
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        # mkstemp is private; the result gets what the user's umask gives any new file.
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
     except BaseException:

@@ -16,6 +16,7 @@ UNEXPLAINED_TAIL = 1e-4
 SUPPORT_SHARE = 0.01
 # Misfit is mentioned when it is both beyond chance and large enough to matter.
 MISFIT_SIGMAS, MISFIT_SHARE = 5.0, 0.2
+CHANCE_SIGMAS = 3.0
 ROWS_NAMED = 5
 # A component that holds less than half a row altogether describes nothing.
 EMPTY_BELOW = 0.5
@@ -43,6 +44,8 @@ class Review:
     """Rows no component explains."""
     unexplained: tuple[int, ...]
     """The first few of them, counted from 0 among rows of positive weight."""
+    too_many_unexplained: bool
+    """Whether they are more than Gaussian components would leave unexplained by chance."""
     tail_weight: float
     """Mean fourth power of the Mahalanobis distance over its value for Gaussian components: 1 is Gaussian."""
     tails_heavy: bool
@@ -121,6 +124,7 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
         for k, support in enumerate(supports):
             support.add(tile, shares[:, k])
         seen += len(tile)
+    by_chance = UNEXPLAINED_TAIL * seen
     expected = n_features * (n_features + 2.0)
     tail_weight = fourth / total / expected
     # Mardia (1970): the mean of d^4 has variance 8 D (D + 2) / n under normality.
@@ -135,6 +139,7 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
         sure_share=sure / total,
         n_unexplained=n_unexplained,
         unexplained=tuple(unexplained),
+        too_many_unexplained=n_unexplained > by_chance + CHANCE_SIGMAS * np.sqrt(by_chance),
         tail_weight=tail_weight,
         tails_heavy=bool(excess > MISFIT_SIGMAS and tail_weight > 1.0 + MISFIT_SHARE),
     )

@@ -137,7 +137,7 @@ def positive_or_named(variances: FloatArray) -> FloatArray:
     wrong = ~(variances > 0.0)
     if wrong.any():
         component = int(np.argwhere(wrong)[0, 0])
-        raise DegenerateComponentError(component, "has a variance that is not positive")
+        raise DegenerateComponentError(component, "has no spread left")
     factors: FloatArray = 1.0 / np.sqrt(variances)
     return factors
 
@@ -147,7 +147,7 @@ def triangular_factor(covariance: FloatArray, component: int | None) -> FloatArr
     # Scaling to a correlation matrix first makes columns of scale 1e-12 and 1e12 equally safe.
     variances = np.diagonal(covariance)
     if not np.all(variances > 0.0) or not np.all(np.isfinite(covariance)):
-        raise DegenerateComponentError(component, "has a variance that is not positive")
+        raise DegenerateComponentError(component, "has no spread left")
     scale = np.sqrt(variances)
     correlation = covariance / scale[:, None] / scale[None, :]
     lower, info = lapack.dpotrf(correlation, lower=True, clean=True)

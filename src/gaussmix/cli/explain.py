@@ -1,0 +1,45 @@
+"""``gaussmix explain``: EM by hand."""
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from gaussmix.cli.options import (
+    data_options,
+    fit_options,
+    notes_of_warnings,
+    print_json,
+    rows_from,
+    settings_from,
+)
+from gaussmix.learning.prepare import prepare
+from gaussmix.learning.search import search
+from gaussmix.report.explanation import explain as write_out
+from gaussmix.report.explanation_terminal import explanation_report
+from gaussmix.report.words import result_console
+
+
+@click.command()
+@data_options
+@fit_options(prior="none")
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=3, show_default=True, help="Iterations to write out."
+)
+@click.option("--all-rows", is_flag=True, help="Show every row of long tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
+    """Write the first iterations of EM on DATA out in full, with the numbers substituted.
+
+    This is textbook EM: unlike fit, it uses no prior unless --prior weak asks for one.
+    """
+    settings = replace(settings_from(options), max_iter=steps, tol=0.0, n_init=1)
+    with notes_of_warnings():
+        rows, _ = rows_from(options)
+        result = search(rows, settings, trace=True)
+        pseudo_rows = prepare(rows, settings).prior.pseudo_rows
+    explanation = write_out(rows, result, settings, pseudo_rows, all_rows)
+    if as_json:
+        print_json(explanation.as_json())
+    else:
+        result_console().print(explanation_report(explanation))

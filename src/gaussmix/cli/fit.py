@@ -1,0 +1,76 @@
+"""``gaussmix fit``: a mixture for a table."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaussmix.cli.options import (
+    data_options,
+    fit_options,
+    notes_of_warnings,
+    print_json,
+    rows_from,
+    say,
+    settings_from,
+    stop_options,
+)
+from gaussmix.cli.progress import fit_progress
+from gaussmix.errors import DataError
+from gaussmix.learning.search import search
+from gaussmix.modelfile import save_model
+from gaussmix.report.assignments import write_assignments
+from gaussmix.report.summary import summarise, to_saved
+from gaussmix.report.terminal import fit_report
+from gaussmix.report.words import result_console
+
+NOT_CONVERGED = 4
+
+
+@click.command()
+@data_options
+@fit_options(prior="weak")
+@stop_options
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Save the model (JSON) here.")
+@click.option("--assign", type=click.Path(dir_okay=False), help="Write each row's component here (CSV).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--strict", is_flag=True, help="Exit with 4 if the fit did not converge.")
+def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **options: Any) -> None:
+    """Fit a mixture of -k components to DATA and say how far to trust it.
+
+    DATA is a CSV, Parquet, Arrow or .npy file, or - for standard input. Components are numbered from 1,
+    by rising mean of the first column, unless --means, --variances or --weights give the start.
+    """
+    settings = settings_from(options)
+    refuse_overwriting(options["data"], output, assign)
+    with notes_of_warnings() as warned:
+        rows, table = rows_from(options)
+        with fit_progress() as watch:
+            result = search(rows, settings, watch)
+    summary = summarise(result, rows, settings, (*table.notes, *warned))
+    if output is not None:
+        save_model(to_saved(summary, result.mixture), output)
+    if assign is not None:
+        write_assignments(result.mixture, rows.matrix, assign)
+    if as_json:
+        print_json(summary.as_json())
+    else:
+        result_console().print(fit_report(summary, said=(*table.notes, *warned)))
+    if not result.outcome.sound and (as_json or not sys.stdout.isatty()):
+        say(f"warning: {result.outcome}")
+    if strict and not result.outcome.converged:
+        sys.exit(NOT_CONVERGED)
+
+
+def refuse_overwriting(data: str, *outputs: str | None) -> None:
+    """Refuse to write over the data.
+
+    Raises
+    ------
+    DataError
+        If an output is the input.
+    """
+    for path in outputs:
+        if path is not None and data != "-" and Path(path).exists() and Path(path).samefile(data):
+            raise DataError(f"{path}: is the input; choose another name for the output")

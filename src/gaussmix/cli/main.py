@@ -1,0 +1,107 @@
+"""The ``gaussmix`` command: finds the subcommand, and turns errors into messages and exit codes."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gaussmix import __version__
+from gaussmix.errors import DataError, GaussmixError, ModelFileError, SettingsError
+
+USAGE, DATA, FIT, MODEL_FILE, INTERRUPTED = 2, 3, 4, 5, 130
+
+COMMANDS = {
+    "demo": "The worked example: ten heights, every step of EM, and what to make of them.",
+    "fit": "Fit a mixture to a table and say how far to trust it.",
+    "explain": "Write EM out as one would by hand, with the numbers substituted.",
+    "predict": "Assign rows to the components of a fitted model.",
+    "show": "Describe a fitted model in words and a table.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is called, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"gaussmix.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    """Print the version and the kernel in use."""
+    if not value or ctx.resilient_parsing:
+        return
+    from gaussmix.kernels import KERNEL_NAME
+
+    click.echo(f"gaussmix {__version__}, {KERNEL_NAME} kernel")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Shell completion: eval "$(_GAUSSMIX_COMPLETE=bash_source gaussmix)" (or zsh_source, '
+    "fish_source). Exit codes: 0 done, 2 usage, 3 data, 4 fit failed, 5 bad model file, 130 interrupted.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version.",
+)
+def cli() -> None:
+    """Find groups in a table by a Gaussian mixture, and explain every step."""
+
+
+def exit_code(error: GaussmixError) -> int:
+    """The exit code that says which kind of thing went wrong."""
+    for kind, code in ((ModelFileError, MODEL_FILE), (DataError, DATA), (SettingsError, USAGE)):
+        if isinstance(error, kind):
+            return code
+    return FIT
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code: Any = cli.main(arguments, prog_name="gaussmix", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as help_page:
+        click.echo(help_page.format_message(), err=True)
+        code = USAGE
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        code = INTERRUPTED
+    except GaussmixError as error:
+        from gaussmix.report.words import sentence_safe
+
+        click.echo(f"gaussmix: {sentence_safe(str(error))}", err=True)
+        code = exit_code(error)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except MemoryError:
+        click.echo("gaussmix: out of memory; use fewer columns or a machine with more", err=True)
+        code = FIT
+    except OSError as error:
+        click.echo(f"gaussmix: {error.filename or 'file'}: {error.strerror or error}", err=True)
+        code = DATA
+    sys.exit(code if isinstance(code, int) else 0)

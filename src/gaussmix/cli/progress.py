@@ -1,0 +1,40 @@
+"""A progress line for fits that take long, on a terminal only."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gaussmix.learning.em import Watch, silent
+from gaussmix.learning.stopping import History, remaining_gain
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.statistics import SufficientStatistics
+
+QUIET_SECONDS = 0.5
+
+
+@contextmanager
+def fit_progress() -> Iterator[Watch]:
+    """Watch a fit: after half a second, show its iteration and what is estimated to be left to gain."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield silent
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("fitting", total=None, visible=False)
+        began = time.monotonic()
+
+        def show(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:  # noqa: ARG001
+            if time.monotonic() - began < QUIET_SECONDS:
+                return
+            remaining = remaining_gain(history)
+            left = (
+                "" if remaining is None else f", about {remaining / history.row_weight:.1g} nats a row left"
+            )
+            words = f"iteration {history.n_iterations}{left}"
+            progress.update(task, description=words, visible=True)
+
+        yield show

@@ -1,0 +1,255 @@
+"""EM by hand, printed: the table of the E-step, then the M-step's formulas with their numbers."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.model.mixture import Mixture
+from gaussmix.report.explanation import ExplainedStep, Explanation
+from gaussmix.report.words import clean, number, sentence_safe
+
+# Sums of up to this many terms are written out in full.
+WHOLE_SUM, FIRST_TERMS = 12, 3
+FEATURES_SHOWN, COMPONENTS_SHOWN = 6, 8
+# Up to this many features every covariance has a line of its own.
+COVARIANCE_LINES = 3
+
+
+def explanation_report(explanation: Explanation) -> RenderableType:
+    """All steps, one after another, and how EM ended."""
+    parts = [part for step in explanation.steps for part in step_parts(explanation, step)]
+    return Group(*parts, Text(sentence_safe(explanation.outcome_sentence), style="bold"))
+
+
+def step_parts(explanation: Explanation, step: ExplainedStep) -> Iterator[RenderableType]:
+    """One iteration."""
+    yield Text(f"Iteration {step.iteration}", style="bold underline")
+    yield Text(f"With {_mixture_words(step.mixture, explanation.feature_names)}:")
+    yield Text("E-step: how likely each component makes each row, and the shares that follow", style="bold")
+    yield _row_table(explanation, step)
+    unseen = step.mixture.n_components - len(_components(step.mixture))
+    if unseen:
+        yield Text(f"and {unseen} more components (--json has them all)", style="dim")
+    hidden = step.n_rows - len(step.rows)
+    if hidden:
+        yield Text(f"and {hidden:,} more rows, more decided than these (--all-rows shows them)", style="dim")
+    yield Text(f"log-likelihood = sum of log(weighted sum of the densities) = {step.log_likelihood:.6f}")
+    if step.next is None:
+        return
+    yield Text("M-step: the mixture that makes those shares likeliest", style="bold")
+    for k in _components(step.mixture):
+        yield Text("\n".join(_m_step_lines(explanation, step, step.next, k)))
+    if explanation.reg_covar:
+        yield Text(f"and {explanation.reg_covar:g} is added to each variance (reg_covar)")
+    if step.next_log_likelihood is not None:
+        gained = step.next_log_likelihood - step.log_likelihood
+        way = f"{step.log_likelihood:.6f} -> {step.next_log_likelihood:.6f}"
+        yield Text(f"log-likelihood {way}: gained {gained:.6f}\n")
+
+
+def _row_table(explanation: Explanation, step: ExplainedStep) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    names = [clean(name) for name in explanation.feature_names]
+    single = len(names) == 1
+    table.add_column("row", justify="right", style="dim")
+    shown = names[:FEATURES_SHOWN] + (["..."] if len(names) > FEATURES_SHOWN else [])
+    for name in ["x"] if single else shown:
+        table.add_column(name, justify="right")
+    components = _components(step.mixture)
+    spread = "s2" if single else "S"
+    for k in components:
+        table.add_column(f"N(x; mu_{k + 1}, {spread}_{k + 1})", justify="right", overflow="fold")
+    for k in components:
+        table.add_column(f"responsibility {k + 1}", justify="right", overflow="fold")
+    for row in step.rows:
+        values = [f"{value:.6g}" for value in row.x[:FEATURES_SHOWN]]
+        values += ["..."] if len(row.x) > FEATURES_SHOWN else []
+        densities = [_density(value) for value in row.densities[: len(components)]]
+        shares = [f"{value:.4f}" for value in row.responsibilities[: len(components)]]
+        table.add_row(str(row.number), *values, *densities, *shares)
+    totals = [f"{total:.4f}" for total in step.statistics.counts[: len(components)]]
+    blanks = [""] * (len(table.columns) - 1 - len(totals))
+    table.add_row("sum", *blanks, *totals, style="bold")
+    return table
+
+
+def _m_step_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
+    count = float(step.statistics.counts[k])
+    i = k + 1
+    total = (
+        number(explanation.row_weight, 6) if explanation.row_weight % 1 else f"{explanation.row_weight:.0f}"
+    )
+    lines = [
+        f"N_{i} = {_sum(step, k, lambda row, share: _share(row.weight, share))} = {count:.4f}",
+        f"weight_{i} = N_{i} / n = {count:.4f} / {total} = {following.weights[k]:.4f}",
+    ]
+    lines += [_mean_line(explanation, step, following, k, j) for j in _features(following)]
+    return lines + _SPREAD[following.family.scatter](explanation, step, following, k)
+
+
+def _mean_line(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int, j: int) -> str:
+    count = float(step.statistics.counts[k])
+    total = float(step.statistics.sums.offsets[k, j] + count * step.mixture.means[k, j])
+    terms = _sum(step, k, lambda row, share: f"{_share(row.weight, share)}*{row.x[j]:.6g}")
+    written = f"({terms}) / N_{k + 1} = " if len(step.rows) == step.n_rows <= WHOLE_SUM else "sum(r x) / N = "
+    return (
+        f"mean_{k + 1}{_of(explanation, j)} = {written}{number(total)} / {count:.4f} "
+        f"= {_fixed(following.means[k, j])}"
+    )
+
+
+def _spread_line(
+    explanation: Explanation,
+    step: ExplainedStep,
+    k: int,
+    what: str,
+    value: float,
+    divisor: float,
+    terms: str | None = None,
+) -> str:
+    """``what = sum / N = value``, or with the prior's pseudo-rows beside both."""
+    i = k + 1
+    if explanation.pseudo_rows:
+        pseudo = number(explanation.pseudo_rows, 3)
+        formula = f"(sum(r (x - mean_{i})^2) + {pseudo} S) / ({step.statistics.counts[k]:.4f} + {pseudo})"
+        return f"{what} = {formula} = {_fixed(value)}   (weak prior: S is the variance of all rows)"
+    written = f"({terms}) / N_{i}" if terms else f"sum(r (x - mean_{i})^2) / N_{i}"
+    return f"{what} = {written} = {number(value * divisor)} / {divisor:.4f} = {_fixed(value)}"
+
+
+def _full_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
+    count = float(step.statistics.counts[k])
+    matrix = following.matrices[k]
+    lines = []
+    for a in _features(following):
+        terms = _square_terms(step, following, k, a)
+        what = f"variance_{k + 1}{_of(explanation, a)}"
+        lines.append(_spread_line(explanation, step, k, what, float(matrix[a, a]), count, terms))
+        for b in range(a) if following.n_features <= COVARIANCE_LINES else ():
+            what = f"covariance_{k + 1}{_pair(explanation, a, b)}"
+            lines.append(_product_line(explanation, what, f"N_{k + 1}", matrix[a, b]))
+    if following.n_features > COVARIANCE_LINES:
+        listed = _pairs_listed(explanation, following, matrix)
+        lines.append(f"covariances_{k + 1}, each sum(r (x_a - mean_a)(x_b - mean_b)) / N_{k + 1}: {listed}")
+    return lines
+
+
+def _pairs_listed(explanation: Explanation, following: Mixture, matrix: FloatArray) -> str:
+    features = _features(following)
+    pairs = [f"{_pair(explanation, a, b)} {_fixed(matrix[a, b])}" for a in features for b in range(a)]
+    return ", ".join(pairs)
+
+
+def _pooled_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:  # noqa: ARG001
+    if k < len(_components(following)) - 1:
+        return []
+    matrix = following.matrices[0]
+    return [
+        _product_line(
+            explanation,
+            f"covariance{_pair(explanation, a, b)}, shared",
+            "n, over all components",
+            matrix[a, b],
+        )
+        for a in _features(following)
+        for b in range(a + 1)
+    ]
+
+
+def _product_line(explanation: Explanation, what: str, divisor: str, value: float) -> str:
+    pseudo = "" if not explanation.pseudo_rows else " (weak prior: with its share of all rows' covariance)"
+    return f"{what} = sum(r (x_a - mean_a)(x_b - mean_b)) / {divisor} = {_fixed(value)}{pseudo}"
+
+
+def _pair(explanation: Explanation, a: int, b: int) -> str:
+    return f"[{clean(explanation.feature_names[a])}, {clean(explanation.feature_names[b])}]"
+
+
+def _diagonal_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
+    count = float(step.statistics.counts[k])
+    return [
+        _spread_line(
+            explanation,
+            step,
+            k,
+            f"variance_{k + 1}{_of(explanation, j)}",
+            float(following.covariances[k, j]),
+            count,
+            _square_terms(step, following, k, j),
+        )
+        for j in _features(following)
+    ]
+
+
+def _trace_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
+    divisor = float(step.statistics.counts[k]) * following.n_features
+    what = f"variance_{k + 1}" + ("" if following.n_features == 1 else " (mean over the features)")
+    terms = _square_terms(step, following, k, 0) if following.n_features == 1 else None
+    return [_spread_line(explanation, step, k, what, float(following.covariances[k]), divisor, terms)]
+
+
+_Lines = Callable[[Explanation, ExplainedStep, Mixture, int], list[str]]
+_SPREAD: dict[ScatterKind, _Lines] = {
+    ScatterKind.FULL: _full_lines,
+    ScatterKind.POOLED: _pooled_lines,
+    ScatterKind.DIAGONAL: _diagonal_lines,
+    ScatterKind.TRACE: _trace_lines,
+}
+
+
+def _square_terms(step: ExplainedStep, following: Mixture, k: int, j: int) -> str | None:
+    if not len(step.rows) == step.n_rows <= WHOLE_SUM:
+        return None
+    mean = following.means[k, j]
+    return _sum(step, k, lambda row, share: f"{_share(row.weight, share)}*({row.x[j]:.6g} - {mean:.4f})^2")
+
+
+def _sum(step: ExplainedStep, k: int, term: Callable[..., str]) -> str:
+    whole = len(step.rows) == step.n_rows <= WHOLE_SUM
+    rows = step.rows if whole else step.rows[:FIRST_TERMS]
+    written = " + ".join(term(row, row.responsibilities[k]) for row in rows)
+    return written if whole else f"{written} + ..."
+
+
+def _share(weight: float, share: float) -> str:
+    return f"{share:.4f}" if weight == 1.0 else f"{weight:g}*{share:.4f}"
+
+
+def _of(explanation: Explanation, j: int) -> str:
+    return "" if len(explanation.feature_names) == 1 else f"[{clean(explanation.feature_names[j])}]"
+
+
+def _components(mixture: Mixture) -> range:
+    return range(min(mixture.n_components, COMPONENTS_SHOWN))
+
+
+def _features(mixture: Mixture) -> range:
+    return range(min(mixture.n_features, FEATURES_SHOWN))
+
+
+def _fixed(value: float) -> str:
+    return f"{value:.5f}" if 1e-3 <= abs(value) < 1e6 else f"{value:.5g}"
+
+
+def _density(value: float) -> str:
+    return f"{value:.4f}" if value >= 1e-3 or value == 0.0 else f"{value:.2e}"
+
+
+def _mixture_words(mixture: Mixture, names: tuple[str, ...]) -> str:
+    words = []
+    variances = np.diagonal(mixture.matrices, axis1=1, axis2=2)
+    for k in _components(mixture):
+        mean, variance = _vector(mixture.means[k]), _vector(variances[k])
+        label = "variance" if len(names) == 1 else "variances"
+        words.append(f"component {k + 1}: weight {mixture.weights[k]:.4f}, mean {mean}, {label} {variance}")
+    return "\n     ".join(words)
+
+
+def _vector(values: FloatArray) -> str:
+    shown = ", ".join(_fixed(float(value)) for value in values[:FEATURES_SHOWN])
+    more = ", ..." if len(values) > FEATURES_SHOWN else ""
+    return shown if len(values) == 1 else f"({shown}{more})"

@@ -1,0 +1,186 @@
+"""A fit as plain facts. Every renderer takes a ``FitSummary`` and computes nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaussmix.data.rows import Rows
+from gaussmix.learning import scoring
+from gaussmix.learning.result import FitResult
+from gaussmix.learning.review import UNEXPLAINED_TAIL, Review
+from gaussmix.learning.settings import FitSettings
+from gaussmix.model.covariances import covariance_family
+from gaussmix.model.mixture import Mixture
+from gaussmix.modelfile import SavedModel
+
+JSON_SCHEMA, JSON_VERSION = "gaussmix-fit", 1
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What there is to say of a fit; the fields of ``--json`` are described in docs/cli.md."""
+
+    covariance: str
+    covariance_words: str
+    prior: str | None
+    seed: int | None
+    n_components: int
+    n_features: int
+    feature_names: tuple[str, ...]
+    weights: list[float]
+    means: list[list[float]]
+    covariances: Any
+    standard_deviations: list[list[float]]
+    """(K, D), square roots of the variances, in the units of the data."""
+    correlations: list[list[list[float]]]
+    """(K or 1, D, D) correlation matrices; none where the covariance model knows no correlation."""
+    n_parameters: int
+    facts: dict[str, Any]
+    """What is known of the fit itself: empty for a mixture that was never fitted here."""
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable form that ``--json`` prints."""
+        return {
+            "schema": JSON_SCHEMA,
+            "schema_version": JSON_VERSION,
+            "covariance": self.covariance,
+            "prior": self.prior,
+            "seed": self.seed,
+            "n_components": self.n_components,
+            "n_features": self.n_features,
+            "feature_names": list(self.feature_names),
+            "weights": self.weights,
+            "means": self.means,
+            "covariances": self.covariances,
+            "n_parameters": self.n_parameters,
+            **self.facts,
+            "notes": list(self.notes),
+        }
+
+
+def summarise(
+    result: FitResult, rows: Rows, settings: FitSettings, notes: tuple[str, ...] = ()
+) -> FitSummary:
+    """Collect the facts of a fit.
+
+    Parameters
+    ----------
+    result : FitResult
+        With its review.
+    rows : Rows
+        What was fitted.
+    settings : FitSettings
+        What was asked for.
+    notes : tuple of str
+        Said before the fit: columns left out and the like.
+    """
+    review = result.review
+    if review is None:
+        raise ValueError("a result without a review cannot be summarised")
+    facts = {**_fit_facts(result, rows, review), "tol": settings.tol, "max_iter": settings.max_iter}
+    prior = None if settings.prior == "none" else settings.prior
+    return _of_mixture(
+        result.mixture, rows.feature_names, prior, settings.seed, facts, notes + _misfit_notes(review)
+    )
+
+
+def of_saved(saved: SavedModel) -> FitSummary:
+    """Collect what a model file knows."""
+    facts = dict(saved.facts)
+    notes = tuple(str(note) for note in facts.pop("notes", ()))
+    prior, seed = facts.pop("prior", None), facts.pop("seed", None)
+    return _of_mixture(saved.mixture, saved.feature_names, prior, seed, facts, notes)
+
+
+def to_saved(summary: FitSummary, mixture: Mixture) -> SavedModel:
+    """What a model file keeps of a fit."""
+    facts = {**summary.facts, "prior": summary.prior, "seed": summary.seed, "notes": list(summary.notes)}
+    return SavedModel(mixture, summary.feature_names, {**facts, "columns_named": True})
+
+
+def _of_mixture(
+    mixture: Mixture,
+    feature_names: tuple[str, ...],
+    prior: str | None,
+    seed: int | None,
+    facts: dict[str, Any],
+    notes: tuple[str, ...],
+) -> FitSummary:
+    n_components, n_features = mixture.n_components, mixture.n_features
+    family = covariance_family(mixture.family.name)
+    variances = family.variances(mixture.covariances, n_components, n_features)
+    return FitSummary(
+        covariance=family.name,
+        covariance_words=family.words,
+        prior=prior,
+        seed=seed,
+        n_components=n_components,
+        n_features=n_features,
+        feature_names=feature_names,
+        weights=mixture.weights.tolist(),
+        means=mixture.means.tolist(),
+        covariances=mixture.covariances.tolist(),
+        standard_deviations=np.sqrt(variances).tolist(),
+        correlations=_correlations(mixture),
+        n_parameters=mixture.n_parameters,
+        facts=facts,
+        notes=notes,
+    )
+
+
+def _correlations(mixture: Mixture) -> list[list[list[float]]]:
+    if not mixture.family.sees_correlation:
+        return []
+    matrices = mixture.matrices[: mixture.family.matrix_count(mixture.n_components)]
+    scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+    correlations: list[list[list[float]]] = (matrices / scales[:, :, None] / scales[:, None, :]).tolist()
+    return correlations
+
+
+def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
+    mixture, log_likelihood = result.mixture, result.log_likelihood
+    row_weight, n_parameters = rows.summary.row_weight, mixture.n_parameters
+    return {
+        "log_likelihood": log_likelihood,
+        "objective": result.objective,
+        "bic": scoring.bic(log_likelihood, n_parameters, row_weight),
+        "aic": scoring.aic(log_likelihood, n_parameters),
+        "icl": scoring.icl(log_likelihood, n_parameters, row_weight, review.log_certainty),
+        "n_iterations": result.n_iterations,
+        "outcome": result.outcome.kind.value,
+        "outcome_sentence": str(result.outcome),
+        "converged": result.outcome.converged,
+        "doubts": [
+            {"component": d.component + 1, "trouble": d.trouble, "sentence": d.sentence}
+            for d in result.outcome.doubts
+        ],
+        "n_rows": rows.summary.n_rows,
+        "row_weight": row_weight,
+        "rows_assigned": review.assigned.tolist(),
+        "sure_share": review.sure_share,
+        "n_unexplained": review.n_unexplained,
+        "unexplained_rows": [row + 1 for row in review.unexplained],
+        "tail_weight": review.tail_weight,
+        "n_starts": result.n_starts,
+        "failed_starts": list(result.failures),
+    }
+
+
+def _misfit_notes(review: Review) -> tuple[str, ...]:
+    notes = []
+    if review.too_many_unexplained:
+        listed = ", ".join(str(row + 1) for row in review.unexplained)
+        more = ", ..." if review.n_unexplained > len(review.unexplained) else ""
+        plural = "row is" if review.n_unexplained == 1 else "rows are"
+        notes.append(
+            f"{review.n_unexplained} {plural} explained by no component (row {listed}{more}): farther out "
+            f"than {1.0 - UNEXPLAINED_TAIL:.2%} of a Gaussian component's rows."
+        )
+    if review.tails_heavy:
+        notes.append(
+            f"The tails are heavier than Gaussian (fourth power of distances {review.tail_weight:.2g} times "
+            "what Gaussian components give): the groups are not quite Gaussian, or there are outliers."
+        )
+    return tuple(notes)
