@@ -77,9 +77,13 @@ def log_sum_exp(log_densities: FloatArray) -> FloatArray:
 
 def responsibilities(tile: FloatArray, components: Components) -> tuple[FloatArray, FloatArray]:
     """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
-    log_densities = weighted_log_densities(tile, components)
-    log_density = log_sum_exp(log_densities)
-    return np.exp(log_densities - log_density[:, None]), log_density
+    shares = weighted_log_densities(tile, components)
+    largest = shares.max(axis=1)
+    shares -= largest[:, None]
+    np.exp(shares, out=shares)
+    totals = shares.sum(axis=1)
+    shares /= totals[:, None]
+    return shares, largest + np.log(totals)
 
 
 def expected_sums(

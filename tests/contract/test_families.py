@@ -1,0 +1,143 @@
+"""What each covariance family promises: maximality, nesting, the prior's M-step, and its penalty."""
+
+import numpy as np
+import pytest
+
+from gaussmix.data.memory import MemoryRows
+from gaussmix.errors import DegenerateComponentError, SettingsError
+from gaussmix.model.covariances import FAMILIES, covariance_family
+from gaussmix.model.maximise import MStep, maximise
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import WeakPrior
+
+
+@pytest.fixture
+def fitted_step(iris):
+    def make(family, prior):
+        rows = MemoryRows(iris)
+        matrices = np.stack([rows.covariance()] * 3)
+        start = Mixture(np.full(3, 1 / 3), iris[[0, 70, 140]], family.from_matrices(matrices), family)
+        chosen = WeakPrior(0.7, rows.covariance(), None) if prior else MStep.plain(4).prior
+        step = MStep(chosen, 0.0, np.zeros(4))
+        statistics = rows.expected_statistics(start)
+        return rows, start, step, statistics, maximise(statistics, start, step)
+
+    return make
+
+
+def expected_objective(rows, start, step, mixture):
+    """Q: the expected complete log-likelihood under the start's responsibilities, plus the penalty."""
+    shares, _ = start.responsibilities(rows.matrix)
+    log_densities = mixture.weighted_log_densities(rows.matrix)
+    return float((shares * log_densities).sum()) + step.prior.log_density(mixture)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_m_step_is_a_maximum(family, prior, fitted_step):
+    rows, start, step, _, best = fitted_step(family, prior)
+    top = expected_objective(rows, start, step, best)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        tweak = 1.0 + 1e-3 * rng.normal(size=best.covariances.shape)
+        if best.covariances.ndim > 1 and best.covariances.shape[-1] == best.covariances.shape[-2]:
+            tweak = 0.5 * (tweak + np.swapaxes(tweak, -1, -2))
+        weights = best.weights * (1.0 + 1e-3 * rng.normal(size=3))
+        moved = Mixture(
+            weights / weights.sum(),
+            best.means + 1e-3 * rng.normal(size=best.means.shape),
+            best.covariances * tweak,
+            family,
+        )
+        assert expected_objective(rows, start, step, moved) < top
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_weak_prior_adds_pseudo_rows(family, fitted_step):
+    """Sigma_k = (N_k S_k + 2 a S) / (N_k + 2 a), each family seeing what it can of S_k and S."""
+    rows, _, step, statistics, found = fitted_step(family, True)
+    shares, _ = fitted_step(family, True)[1].responsibilities(rows.matrix)
+    scatters = []
+    for k in range(3):
+        centred = rows.matrix - found.means[k]
+        scatters.append((shares[:, k, None] * centred).T @ centred)
+    scatters = np.stack(scatters) + 1.4 * rows.covariance()
+    counts = statistics.counts + 1.4
+    expected = {
+        "full": scatters / counts[:, None, None],
+        "tied": scatters.sum(axis=0) / counts.sum(),
+        "diag": np.diagonal(scatters, axis1=1, axis2=2) / counts[:, None],
+        "spherical": np.trace(scatters, axis1=1, axis2=2) / (4 * counts),
+    }[family.name]
+    np.testing.assert_allclose(found.covariances, expected, rtol=1e-10)
+    assert step.prior.pseudo_rows == 1.4
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_forms_of_one_covariance_agree(family, iris):
+    matrices = np.stack([np.cov(iris[:50].T), np.cov(iris[50:].T)])
+    covariances = family.from_matrices(matrices)
+    written = family.matrices(covariances, 2, 4)
+    factors = family.precision_factors(covariances)
+    precisions = family.precisions(factors)
+    assert covariances.shape == family.shape(2, 4)
+    np.testing.assert_allclose(family.from_precisions(precisions), covariances, rtol=1e-10)
+    np.testing.assert_allclose(
+        family.log_determinants(factors, 2, 4), -0.5 * np.linalg.slogdet(written)[1], rtol=1e-12
+    )
+    probe = np.cov(iris.T)
+    np.testing.assert_allclose(
+        family.traces(factors, probe, 2), [np.trace(np.linalg.solve(m, probe)) for m in written], rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        family.variances(covariances, 2, 4), np.diagonal(written, axis1=1, axis2=2), rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        family.matrices(family.add_matrix(covariances, 2.0 * np.eye(4)), 2, 4), written + 2.0 * np.eye(4)
+    )
+    if family.matrix_count(2) == 2:
+        assert np.array_equal(family.permuted(covariances, np.array([1, 0]))[0], covariances[1])
+    scaled = iris @ family.whitener(probe)
+    assert np.isfinite(scaled).all()
+
+
+def test_parameter_counts():
+    counts = {f.name: f.n_covariance_parameters(3, 4) for f in FAMILIES}
+    assert counts == {"full": 30, "tied": 10, "diag": 12, "spherical": 3}
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"), [("VVV", "full"), ("EEE", "tied"), ("VVI", "diag"), ("VII", "spherical")]
+)
+def test_mclusts_names_mean_the_same(alias, name):
+    assert covariance_family(alias) is covariance_family(name)
+
+
+def test_an_unknown_family_is_an_error_that_lists_those_there_are():
+    with pytest.raises(SettingsError, match="full, VVV, tied"):
+        covariance_family("round")
+
+
+def test_a_singular_covariance_is_named():
+    flat = np.stack([np.eye(2), np.ones((2, 2))])
+    with pytest.raises(DegenerateComponentError, match="component 2"):
+        covariance_family("full").precision_factors(flat)
+    with pytest.raises(DegenerateComponentError, match="shared covariance"):
+        covariance_family("tied").precision_factors(np.ones((2, 2)))
+    with pytest.raises(DegenerateComponentError, match="component 2"):
+        covariance_family("diag").precision_factors(np.array([[1.0, 1.0], [1.0, 0.0]]))
+    with pytest.raises(DegenerateComponentError, match="component 1"):
+        covariance_family("spherical").precision_factors(np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_a_long_way_from_the_rows_does_not_look_like_a_collapse(family):
+    """From means 1e8 away S / N - d d^T has no digits left; the means move first."""
+    rows = np.random.default_rng(0).normal(size=(200, 2)) + 1e8
+    rows[:100] += 20.0
+    start = Mixture(
+        [0.5, 0.5], [[0.0, 0.0], [1.0, 1.0]], family.from_matrices(np.stack([np.eye(2)] * 2)), family
+    )
+    moved = maximise(MemoryRows(rows).expected_statistics(start), start, MStep.plain(2))
+    assert np.abs(moved.means - 1e8).max() < 100.0 or moved.weights.min() == 0.0
+    assert np.isfinite(moved.precision_factors).all()

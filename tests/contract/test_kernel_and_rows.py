@@ -1,0 +1,142 @@
+"""Families x dtypes x weights x shapes: sums over tiles equal sums written out naively."""
+
+import numpy as np
+import pytest
+
+from gaussmix.data.memory import MemoryRows
+from gaussmix.kernels import reference
+from gaussmix.kernels.contract import ScatterKind
+from gaussmix.model.covariances import FAMILIES
+from gaussmix.model.mixture import Mixture
+
+
+def mixture_of(family, n_components, n_features, offset=0.0):
+    rng = np.random.default_rng(7)
+    roots = rng.normal(size=(n_components, n_features, n_features))
+    matrices = roots @ roots.transpose(0, 2, 1) + np.eye(n_features)
+    weights = rng.dirichlet(np.full(n_components, 5.0))
+    means = offset + rng.normal(size=(n_components, n_features))
+    return Mixture(weights, means, family.from_matrices(matrices), family)
+
+
+def naive(rows, weights, mixture):
+    """The definitions, row by row, with K full outer products each."""
+    rows = rows.astype(np.float64)
+    matrices = mixture.matrices
+    counts = np.zeros(mixture.n_components)
+    squares = np.zeros(mixture.n_components)
+    offsets = np.zeros(mixture.means.shape)
+    scatter = np.zeros(matrices.shape)
+    log_likelihood = 0.0
+    for row, weight in zip(rows, weights, strict=True):
+        d = row - mixture.means
+        distances = np.array([di @ np.linalg.solve(m, di) for di, m in zip(d, matrices, strict=True)])
+        terms = (
+            np.log(mixture.weights)
+            - 0.5 * distances
+            - 0.5 * np.array([np.linalg.slogdet(2 * np.pi * m)[1] for m in matrices])
+        )
+        log_density = np.logaddexp.reduce(terms)
+        shares = np.exp(terms - log_density)
+        log_likelihood += weight * log_density
+        counts += weight * shares
+        squares += weight * shares**2
+        offsets += weight * shares[:, None] * d
+        scatter += weight * shares[:, None, None] * d[:, :, None] * d[:, None, :]
+    return log_likelihood, counts, squares, offsets, scatter
+
+
+REDUCE = {
+    ScatterKind.FULL: lambda s: s,
+    ScatterKind.POOLED: lambda s: s.sum(axis=0),
+    ScatterKind.DIAGONAL: lambda s: np.diagonal(s, axis1=1, axis2=2),
+    ScatterKind.TRACE: lambda s: np.trace(s, axis1=1, axis2=2),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f8"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 1, 3), (50, 3, 1), (33, 4, 2), (5, 2, 9)])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_sums_are_what_they_say(family, shape, dtype, weighted):
+    n_rows, n_features, n_components = shape
+    rng = np.random.default_rng(n_rows)
+    rows = rng.normal(scale=2.0, size=(n_rows, n_features)).astype(dtype)
+    weights = rng.integers(0, 4, n_rows).astype(float) + (np.arange(n_rows) == 0) if weighted else None
+    mixture = mixture_of(family, n_components, n_features)
+    expected = naive(rows, np.ones(n_rows) if weights is None else weights, mixture)
+    for tile_size in (None, 8):
+        sums = reference.expected_sums(rows, weights, mixture.components, family.scatter, tile_size)
+        assert sums.log_likelihood == pytest.approx(expected[0], rel=1e-11)
+        np.testing.assert_allclose(sums.counts, expected[1], rtol=1e-10)
+        np.testing.assert_allclose(sums.squared_counts, expected[2], rtol=1e-10)
+        np.testing.assert_allclose(sums.offsets, expected[3], rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(sums.scatter, REDUCE[family.scatter](expected[4]), rtol=1e-9, atol=1e-11)
+        assert sums.row_weight == (n_rows if weights is None else weights.sum())
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_shards_merge_to_the_whole(family):
+    rows = np.random.default_rng(2).normal(size=(101, 3))
+    mixture = mixture_of(family, 3, 3)
+    whole = MemoryRows(rows).expected_statistics(mixture)
+    shards = [MemoryRows(part).expected_statistics(mixture) for part in np.array_split(rows, 4)]
+    merged = shards[0] + shards[1] + shards[2] + shards[3]
+    for found, expected in zip(merged.sums, whole.sums, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_statistics_of_different_mixtures_do_not_add_up():
+    rows = MemoryRows(np.random.default_rng(2).normal(size=(10, 2)))
+    one = rows.expected_statistics(mixture_of(FAMILIES[0], 2, 2))
+    other = rows.expected_statistics(mixture_of(FAMILIES[0], 2, 2, offset=1.0))
+    with pytest.raises(ValueError, match="same mixture"):
+        one + other
+
+
+def test_float32_rows_are_accumulated_in_float64():
+    """A million float32 rows: a float32 accumulator would be off by 1e-4 and more."""
+    rows = (np.arange(1_000_000, dtype=np.float32) % 1000 + 0.5).reshape(-1, 1)
+    mixture = Mixture([1.0], [[0.0]], [[[1e6]]], FAMILIES[0])
+    sums = reference.expected_sums(rows, None, mixture.components, ScatterKind.FULL)
+    exact = rows.astype(np.float64)
+    assert sums.offsets[0, 0] == pytest.approx(exact.sum(), rel=1e-14)
+    assert sums.scatter[0, 0, 0] == pytest.approx((exact**2).sum(), rel=1e-14)
+
+
+def test_memory_does_not_grow_with_rows():
+    """No N x K array: the peak beyond the data is the same for ten times the rows."""
+    import tracemalloc
+
+    mixture = mixture_of(FAMILIES[0], 20, 2)
+    peaks = []
+    for n_rows in (50_000, 500_000):
+        rows = np.random.default_rng(0).normal(size=(n_rows, 2))
+        tracemalloc.start()
+        reference.expected_sums(rows, None, mixture.components, ScatterKind.FULL)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0] < 10e6
+
+
+def test_far_rows_have_shares_and_not_nan():
+    mixture = mixture_of(FAMILIES[0], 3, 2)
+    shares, log_density = mixture.responsibilities(np.array([[1e200, -1e200], [1e100, 0.0]]))
+    assert np.isfinite(shares).all()
+    assert np.isfinite(log_density).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+
+
+def test_zero_weight_rows_are_absent_even_from_the_summary():
+    rows = MemoryRows(np.array([[0.0], [1.0], [1e9]]), [1.0, 1.0, 0.0])
+    assert rows.summary.n_rows == 2
+    assert rows.summary.high[0] == 1.0
+    assert rows.summary.variances[0] == 0.25
+
+
+def test_a_drawn_sample_follows_the_weights():
+    rows = MemoryRows(np.arange(100_000.0)[:, None] % 2, np.where(np.arange(100_000) % 2, 3.0, 1.0))
+    drawn, weights = rows.sample(10_000, np.random.default_rng(0))
+    assert drawn.shape == (10_000, 1)
+    assert weights.sum() == 10_000
+    assert drawn.mean() == pytest.approx(0.75, abs=0.02)

@@ -1,0 +1,80 @@
+"""The stopping rule on sequences whose limit is known."""
+
+import numpy as np
+import pytest
+
+from gaussmix.learning.outcome import OutcomeKind
+from gaussmix.learning.stopping import History, Limits, remaining_gain, stopping_outcome
+
+
+def history_of(objectives, row_weight=1.0):
+    return History(
+        log_likelihoods=list(objectives),
+        objectives=list(objectives),
+        rounding=1e-15,
+        conditioned_rounding=1e-15,
+        row_weight=row_weight,
+        n_components=2,
+    )
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.9, 0.99, 0.9999])
+def test_the_remaining_gain_of_a_geometric_sequence_is_exact(rate):
+    objectives = -5.0 - rate ** np.arange(12)
+    assert remaining_gain(history_of(objectives)) == pytest.approx(rate**11, rel=1e-6)
+
+
+def test_slow_is_not_done():
+    """Steps of 1e-9 at a rate of 0.9999 have 1e-5 to go: a test on the step alone would stop."""
+    objectives = np.cumsum(1e-9 * 0.9999 ** np.arange(12))
+    assert np.diff(objectives).max() < 1e-8
+    assert stopping_outcome(history_of(objectives), Limits(1e-8, 100)) is None
+
+
+def test_growing_gains_are_not_convergence():
+    objectives = np.cumsum(1e-12 * 1.01 ** np.arange(12))
+    assert remaining_gain(history_of(objectives)) is None
+    assert stopping_outcome(history_of(objectives), Limits(1e-3, 100)) is None
+
+
+def test_one_lucky_step_is_not_believed():
+    gains = [1.0, 0.9, 0.81, 1e-8]
+    objectives = np.cumsum([0.0, *gains])
+    assert remaining_gain(history_of(objectives)) > 1e-8
+    assert stopping_outcome(history_of(objectives), Limits(1e-8, 100)) is None
+
+
+def test_converges_when_little_is_left():
+    outcome = stopping_outcome(history_of(-(0.5 ** np.arange(40))), Limits(1e-6, 100))
+    assert outcome.kind is OutcomeKind.CONVERGED
+    assert outcome.converged
+
+
+def test_tolerance_is_per_unit_of_row_weight():
+    objectives = -1e-3 * 0.5 ** np.arange(5)
+    assert stopping_outcome(history_of(objectives, row_weight=1.0), Limits(1e-6, 100)) is None
+    assert stopping_outcome(history_of(objectives, row_weight=1e3), Limits(1e-6, 100)).converged
+
+
+def test_a_falling_objective_is_reported_and_not_taken_for_convergence():
+    outcome = stopping_outcome(history_of([0.0, 1.0, 0.5]), Limits(1e-3, 100))
+    assert outcome.kind is OutcomeKind.OBJECTIVE_FELL
+    assert not outcome.converged
+    assert "fell by 0.5" in outcome.sentence
+
+
+def test_rounding_ends_a_fit_with_tolerance_zero():
+    assert stopping_outcome(history_of([0.0, 1.0, 1.0 + 1e-16]), Limits(0.0, 100)).converged
+
+
+def test_the_limit_is_not_convergence():
+    outcome = stopping_outcome(history_of([0.0, 1.0, 1.9]), Limits(1e-9, 2))
+    assert outcome.kind is OutcomeKind.ITERATION_LIMIT
+    assert not outcome.converged
+    assert "max_iter" in outcome.sentence
+
+
+def test_no_iterations_is_the_start_scored():
+    outcome = stopping_outcome(history_of([0.0]), Limits(1e-9, 0))
+    assert outcome.kind is OutcomeKind.ITERATION_LIMIT
+    assert "start itself" in outcome.sentence
