@@ -124,10 +124,9 @@ def _content(path: str | Path, raw: bytes) -> dict[str, Any]:
         raise ModelFileError(f"{path}: not a model file: {error}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelFileError(f"{path}: not a model file: it does not say that its format is {FORMAT!r}")
-    if document.get("version") != VERSION:
-        raise ModelFileError(
-            f"{path}: model file version {document.get('version')!r}; this gaussmix reads version {VERSION}"
-        )
+    version = document.get("version")
+    if type(version) is not int or version != VERSION:
+        raise ModelFileError(f"{path}: model file version {version!r}; this gaussmix reads version {VERSION}")
     content = document.get("model")
     if not isinstance(content, dict) or document.get("checksum") != _checksum(content):
         raise ModelFileError(f"{path}: the checksum does not match: the file was damaged or edited")

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import re
+import zlib
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -51,8 +52,7 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     if head[:2] == b"\x1f\x8b":
-        head = pa.CompressedInputStream(file, "gzip").read(HEAD_BYTES)
-        file.seek(0)
+        head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
         file = pa.CompressedInputStream(file, "gzip")
     dialect = sniff(path, head)
     try:

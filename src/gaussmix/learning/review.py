@@ -72,9 +72,10 @@ class Review:
         if count == 1 and example is not None and len(example) <= 8:
             where = f" ({', '.join(f'{value:.6g}' for value in example)})"
         rows = "row" if count == 1 else "rows"
+        verdict = "a spike, not a group" if count == 1 else "do not trust its shape"
         return (
             f"Component {k + 1} rests on {count} distinct {rows}{where}, fewer than the "
-            f"{self.least_rows} that its covariance needs: a spike, not a group."
+            f"{self.least_rows} that its covariance needs: {verdict}."
         )
 
 

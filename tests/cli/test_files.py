@@ -1,0 +1,153 @@
+"""Tables as people write them, and as nobody should: read right, or refused by name."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gaussmix.data.files import read_table
+from gaussmix.errors import DataError
+
+ROWS = [[1.5, 20.0], [2.5, 30.25], [-3.0, 4e1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("a,b\n1.5,20\n2.5,30.25\n-3,4e1\n", ["a", "b"]),
+        ("1.5,20\n2.5,30.25\n-3,4e1\n", ["x1", "x2"]),
+        ("a;b\n1,5;20\n2,5;30,25\n-3;4e1\n", ["a", "b"]),
+        ("a\tb\n1.5\t20\n2.5\t30.25\n-3\t4e1", ["a", "b"]),
+        ("a|b\n1.5|20\n2.5|30.25\n-3|4e1\n", ["a", "b"]),
+        ("a b\n1.5 20\n2.5 30.25\n-3 4e1\n", ["a", "b"]),
+        ("a,b\r\n1.5,20\r\n2.5,30.25\r\n-3,4e1", ["a", "b"]),
+        (b"\xef\xbb\xbfa,b\n1.5,20\n2.5,30.25\n-3,4e1\n", ["a", "b"]),
+        ("a,b\n1.5,20\n2.5,30.25\n-3,4e1\n".encode("utf-16"), ["a", "b"]),
+        ('"a","b"\n"1.5","20"\n"2.5","30.25"\n"-3","4e1"\n', ["a", "b"]),
+        ('"two\nlines",b\n1.5,20\n2.5,30.25\n-3,4e1\n', ["two\nlines", "b"]),
+        ("größe,b\n1.5,20\n2.5,30.25\n-3,4e1\n".encode("latin-1"), ["größe", "b"]),
+        ("📏,b\n1.5,20\n2.5,30.25\n-3,4e1\n", ["📏", "b"]),
+        ("a,a\n1.5,20\n2.5,30.25\n-3,4e1\n", ["a", "a_2"]),
+        (",b\n1.5,20\n2.5,30.25\n-3,4e1\n", ["x1", "b"]),
+        ("a, b\n1.5, 20\n2.5, 30.25\n-3, 4e1\n", ["a", "b"]),
+        ("a,name,b\n1.5,x,20\n2.5,y,30.25\n-3,z,4e1\n", ["a", "b"]),
+    ],
+)
+def test_csv_as_people_write_it(csv, content, names):
+    table = read_table(str(csv(content)))
+    assert list(table.feature_names) == names
+    assert table.matrix.tolist() == ROWS
+
+
+def test_what_was_left_out_or_renamed_is_said(csv):
+    table = read_table(str(csv("a,a,name,when\n1,2,x,2020-01-01\n3,4,y,2020-01-02\n")))
+    notes = " ".join(table.notes)
+    assert "'a', is called 'a_2'" in notes
+    assert "'name' is text, and was left out" in notes
+    assert "'when' holds dates" in notes
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        ("a,b\n", "no row of data"),
+        ("a,b\n1,2\n3\n4,5\n", "Expected 2 columns, got 1"),
+        ("a,b\n1,2\n3,4,5\n", "Expected 2 columns, got 3"),
+        (b"a,b\n1,2\n\x00,4\n", "NUL bytes"),
+        ("a,b\nx,y\nz,w\n", "no column holds numbers"),
+        ("a,b\n1,2\n3,-\n5,6\n7,8\n", r"column 'b' is numbers but for some cells: row 2 holds '-'"),
+        ('a,b\n1,"1,234"\n3,4\n5,6\n', r"row 1 holds '1,234'"),
+        ("a,b\n1,2\n3,NA\n", r"row 2 \(line 3.*column 'b' is missing"),
+        ("a,b\n1,2\n3,\n", r"row 2 \(line 3.*column 'b' is missing"),
+        ("a,b\n1,2\n3,1e400\n", "column 'b' is inf"),
+    ],
+)
+def test_csv_that_cannot_be_used_is_refused_by_name(csv, content, message):
+    path = str(csv(content))
+    with pytest.raises(DataError, match=message) as caught:
+        read_table(path)
+    assert path in str(caught.value)
+
+
+def test_a_column_without_values_is_left_out_with_a_note(csv):
+    table = read_table(str(csv("a,b\n1,\n3,\n")))
+    assert table.feature_names == ("a",)
+    assert table.notes == ("column 'b' is missing in every row, and was left out",)
+
+
+def test_text_far_down_a_column_of_numbers_is_named(csv):
+    lines = ["a,b"] + [f"{i},{i}.5" for i in range(300_000)] + ["oops,1"]
+    with pytest.raises(DataError, match="row 300001 holds 'oops'"):
+        read_table(str(csv("\n".join(lines))))
+
+
+def test_rows_with_missing_values_may_be_left_out(csv):
+    table = read_table(str(csv("a,b\n1,2\n,3\n4,5\n")), drop_missing=True)
+    assert table.matrix.tolist() == [[1.0, 2.0], [4.0, 5.0]]
+    assert "1 of 3 rows have missing values" in table.notes[0]
+
+
+def test_a_chosen_column_that_is_no_number_is_an_error(csv):
+    path = str(csv("a,name\n1,x\n2,y\n"))
+    with pytest.raises(DataError, match="column 'name' is text"):
+        read_table(path, ["a", "name"])
+
+
+def test_parquet_types(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pa.table(
+        {
+            "single": pa.array([1.5, 2.5], pa.float32()),
+            "whole": pa.array([1, 2], pa.int64()),
+            "flag": pa.array([True, False]),
+            "name": pa.array(["a", "b"]).dictionary_encode(),
+            "when": pa.array([dt.date(2020, 1, 1)] * 2),
+            "nested": pa.array([[1], [2]]),
+        }
+    )
+    pq.write_table(table, path)
+    found = read_table(str(path))
+    assert found.feature_names == ("single", "whole", "flag")
+    assert found.matrix.tolist() == [[1.5, 1.0, 1.0], [2.5, 2.0, 0.0]]
+    assert read_table(str(path), ["single"]).matrix.dtype == np.float32
+
+
+def test_truncated_files_are_errors(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.arange(1000.0)}), path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="cannot be read"):
+        read_table(str(path))
+    import gzip
+
+    squeezed = tmp_path / "t.csv.gz"
+    squeezed.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-20])
+    with pytest.raises(DataError):
+        read_table(str(squeezed))
+
+
+def test_an_npy_file_with_objects_is_refused_unread(tmp_path):
+    path = tmp_path / "t.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_table(str(path))
+
+
+def test_a_file_whose_name_begins_with_a_dash(run, tmp_path, monkeypatch):
+    (tmp_path / "-x.csv").write_text("a\n1\n2\n3\n")
+    monkeypatch.chdir(tmp_path)
+    assert run("fit", "-k", 1, "--", "-x.csv").code == 0
+
+
+def test_hostile_names_are_inert_on_the_terminal(run, csv):
+    path = csv("\x1b[31mred\x1b[0m,[bold]b,=cmd()\n1,2,3\n2,3,5\n3,5,4\n4,4,1\n")
+    found = run("fit", path, "-k", 1)
+    assert found.code == 0
+    assert "\x1b" not in found.out + found.err
+    assert "[bold]b" in found.out
+    long = csv("x" * 100_000 + ",b\n1,2\n2,3\n3,5\n", "long.csv")
+    assert max(map(len, run("fit", long, "-k", 1).out.splitlines())) < 200
