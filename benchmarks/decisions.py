@@ -12,6 +12,7 @@ from gaussmix.learning import starts
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings, GivenStart
 from gaussmix.model.prior import spread_floor
+from gaussmix.model.spread import spreadless_directions
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 HEIGHTS = np.loadtxt(DATA / "heights.csv", skiprows=1)[:, None]
@@ -122,7 +123,8 @@ def flat_directions():
 
     def spread_everywhere(self):
         covariance = real(self)
-        floor = spread_floor(covariance, self.summary.magnitudes)
+        flat = spreadless_directions(covariance)
+        floor = spread_floor(flat, covariance, self.summary.magnitudes)
         return covariance if floor is None else covariance + floor
 
     rows = table_of("iris")

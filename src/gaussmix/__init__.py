@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gaussmix.estimators.mixture import GaussianMixture, load
+    from gaussmix.estimators.loading import load
+    from gaussmix.estimators.mixture import GaussianMixture
+
+_HOMES = {"GaussianMixture": "gaussmix.estimators.mixture", "load": "gaussmix.estimators.loading"}
 
 __all__ = ["GaussianMixture", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
     # scikit-learn takes half a second to import: only those who ask for the estimator wait.
-    if name in ("GaussianMixture", "load"):
-        return getattr(import_module("gaussmix.estimators.mixture"), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

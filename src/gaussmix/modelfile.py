@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from gaussmix.errors import DegenerateComponentError, ModelFileError, SettingsEr
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
+from gaussmix.modelfacts import checked_facts
 
 FORMAT, VERSION = "gaussmix-model", 1
 # Larger than any mixture a person could use, small enough to parse without harm.
@@ -71,14 +72,20 @@ def save_model(saved: SavedModel, path: str | Path) -> None:
 def replaced_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file for writing so that a reader sees the old content or the new, never a part."""
     target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        # A pipe or a device takes what it is given; replacing it would take it away.
+        with target.open("wb") as file:
+            yield file
+        return
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp is private; the result gets what the user's umask gives any new file.
-        Path(temporary).chmod(0o666 & ~_umask())
+        # mkstemp is private; the result is as open as the old file was, or as any new file is.
+        Path(temporary).chmod(mode)
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -128,7 +135,7 @@ def _content(path: str | Path, raw: bytes) -> dict[str, Any]:
     if type(version) is not int or version != VERSION:
         raise ModelFileError(f"{path}: model file version {version!r}; this gaussmix reads version {VERSION}")
     content = document.get("model")
-    if not isinstance(content, dict) or document.get("checksum") != _checksum(content):
+    if not isinstance(content, dict) or not _sealed(content, document.get("checksum")):
         raise ModelFileError(f"{path}: the checksum does not match: the file was damaged or edited")
     return content
 
@@ -139,8 +146,7 @@ def _model(content: dict[str, Any]) -> SavedModel:
     names = content["feature_names"]
     if not isinstance(names, list) or len(names) != n_features or not all(isinstance(n, str) for n in names):
         raise ModelFileError(f"feature_names must be {n_features} strings")
-    if not isinstance(content["facts"], dict):
-        raise ModelFileError("facts must be an object")
+    facts = checked_facts(content["facts"], n_components)
     mixture = Mixture(
         _numbers("weights", content["weights"], (n_components,)),
         _numbers("means", content["means"], (n_components, n_features)),
@@ -151,7 +157,10 @@ def _model(content: dict[str, Any]) -> SavedModel:
         raise ModelFileError("weights must not be negative and must add up to 1")
     if not np.isfinite(mixture.precision_factors).all():
         raise ModelFileError("a covariance has no finite inverse")
-    return SavedModel(mixture, tuple(names), content["facts"])
+    matrices = mixture.matrices
+    if not np.array_equal(matrices, matrices.transpose(0, 2, 1)):
+        raise ModelFileError("a covariance is not symmetric")
+    return SavedModel(mixture, tuple(names), facts)
 
 
 def _size(value: Any) -> int:
@@ -168,13 +177,21 @@ def _numbers(name: str, values: Any, shape: tuple[int, ...]) -> FloatArray:
 
 def _check_nesting(name: str, values: Any, shape: tuple[int, ...]) -> None:
     if not shape:
-        if type(values) not in (int, float) or not math.isfinite(values):
-            raise ModelFileError(f"{name} holds {values!r}, which is not a finite number")
+        if type(values) not in (int, float) or not abs(values) <= sys.float_info.max:
+            raise ModelFileError(f"{name} holds {values!r:.40}, which is not a finite number")
         return
     if not isinstance(values, list) or len(values) != shape[0]:
         raise ModelFileError(f"{name} does not have the shape that the sizes in the file ask for")
     for value in values:
         _check_nesting(name, value, shape[1:])
+
+
+def _sealed(content: dict[str, Any], checksum: Any) -> bool:
+    try:
+        return bool(checksum == _checksum(content))
+    except ValueError:
+        # A number beyond the floats' range: no checksum was ever taken of such a file.
+        return False
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -41,6 +41,65 @@ def test_csv_as_people_write_it(csv, content, names):
     assert table.matrix.tolist() == ROWS
 
 
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("height cm\n5.1\n6.2\n", [[5.1], [6.2]]),
+        ("x\n1,5\n2,5\n", [[1.5], [2.5]]),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", [[5.1, 3.5], [4.9, 3.0]]),
+        ("when,x\n01.03.2024,1\n02.03.2024,2\n", [[1.0], [2.0]]),
+    ],
+    ids=["words in a header", "one column with decimal commas", "labels without a header", "dotted dates"],
+)
+def test_csv_whose_dialect_is_easily_mistaken(csv, content, rows):
+    assert read_table(str(csv(content))).matrix.tolist() == rows
+
+
+def test_guesses_are_said(csv):
+    assert "decimal comma" in read_table(str(csv("a;b\n1,5;2\n2,5;3\n"))).notes[0]
+    assert "Latin-1" in read_table(str(csv("größe,b\n1.5,20\n".encode("latin-1")))).notes[0]
+
+
+def test_integers_beyond_floats_are_said(csv):
+    table = read_table(str(csv("id,x\n9007199254740993,1\n9007199254740995,2\n")))
+    assert "'id' holds integers beyond 2^53" in table.notes[0]
+
+
+def test_row_numbers_survive_rows_left_out(run, csv, tmp_path):
+    path = csv("a,b\n1,2\n,3\n4,5\n9,1\n")
+    out = tmp_path / "out.csv"
+    assert run("fit", path, "-k", 1, "--drop-missing", "--assign", out).code == 0
+    assert [line.split(",")[0] for line in out.read_text().splitlines()[1:]] == ["1", "3", "4"]
+
+
+def test_output_to_a_pipe_leaves_the_pipe(run, csv, tmp_path):
+    import os
+    import stat
+    import threading
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert run("fit", csv("a\n1\n2\n4\n"), "-k", 1, "--assign", pipe).code == 0
+    reader.join(timeout=10)
+    assert read[0].startswith(b'"row","label"')
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_two_outputs_in_one_file_are_refused(run, csv, tmp_path):
+    found = run("fit", csv("a\n1\n2\n4\n"), "-k", 1, "-o", tmp_path / "m", "--assign", tmp_path / "m")
+    assert found.code == 2
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_that_is_not_there_is_found_before_the_fit(run, csv, tmp_path):
+    found = run("fit", csv("a\n1\n2\n4\n"), "-k", 1, "-o", tmp_path / "no" / "m.json")
+    assert found.code == 3
+    assert "the folder does not exist" in found.err
+
+
 def test_what_was_left_out_or_renamed_is_said(csv):
     table = read_table(str(csv("a,a,name,when\n1,2,x,2020-01-01\n3,4,y,2020-01-02\n")))
     notes = " ".join(table.notes)
@@ -55,14 +114,18 @@ def test_what_was_left_out_or_renamed_is_said(csv):
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
         ("a,b\n", "no row of data"),
-        ("a,b\n1,2\n3\n4,5\n", "Expected 2 columns, got 1"),
-        ("a,b\n1,2\n3,4,5\n", "Expected 2 columns, got 3"),
+        ("a,b\n1,2\n3\n4,5\n", "line 3 has 1 cells where the first has 2: '3'"),
+        ("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells where the first has 2: '3,4,5'"),
         (b"a,b\n1,2\n\x00,4\n", "NUL bytes"),
         ("a,b\nx,y\nz,w\n", "no column holds numbers"),
         ("a,b\n1,2\n3,-\n5,6\n7,8\n", r"column 'b' is numbers but for some cells: row 2 holds '-'"),
         ('a,b\n1,"1,234"\n3,4\n5,6\n', r"row 1 holds '1,234'"),
-        ("a,b\n1,2\n3,NA\n", r"row 2 \(line 3.*column 'b' is missing"),
-        ("a,b\n1,2\n3,\n", r"row 2 \(line 3.*column 'b' is missing"),
+        ("x\n1\n\n3\n", "row 2, column 'x' is missing"),
+        ("pay\tb\n1,537\t78\n1,460\t84\n802\t35\n", "thousands separator"),
+        ("x" * 300_000 + "\n1\n2\n", "field larger than field limit"),
+        ("a,b\n,2\n1,\n", "row 1, column 'a' is missing"),
+        ("a,b\n1,2\n3,NA\n", "row 2, column 'b' is missing"),
+        ("a,b\n1,2\n3,\n", "row 2, column 'b' is missing"),
         ("a,b\n1,2\n3,1e400\n", "column 'b' is inf"),
     ],
 )
@@ -144,10 +207,11 @@ def test_a_file_whose_name_begins_with_a_dash(run, tmp_path, monkeypatch):
 
 
 def test_hostile_names_are_inert_on_the_terminal(run, csv):
-    path = csv("\x1b[31mred\x1b[0m,[bold]b,=cmd()\n1,2,3\n2,3,5\n3,5,4\n4,4,1\n")
+    path = csv("\x1b[31mred\x1b[0m,[bold]b[/m],=cmd()\n1,2,3\n2,3,5\n3,5,4\n4,4,1\n")
     found = run("fit", path, "-k", 1)
     assert found.code == 0
     assert "\x1b" not in found.out + found.err
-    assert "[bold]b" in found.out
+    assert "[bold]b[/m]" in found.out
+    assert "[bold]b[/m]" in run("explain", path, "-k", 1, "--prior", "weak").out
     long = csv("x" * 100_000 + ",b\n1,2\n2,3\n3,5\n", "long.csv")
     assert max(map(len, run("fit", long, "-k", 1).out.splitlines())) < 200

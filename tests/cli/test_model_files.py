@@ -84,6 +84,14 @@ def edited(**fields):
         (changed(covariance="round"), "must be one of"),
         (changed(feature_names=["a"]), "must be 2 strings"),
         (changed(facts=[]), "facts"),
+        (changed(facts={"weights": "HA"}), "'weights' is not one"),
+        (changed(facts={"prior": "\x1b[31mred"}), "'prior' is not one"),
+        (changed(facts={"n_rows": "many"}), "'n_rows' is not one"),
+        (changed(facts={"rows_assigned": [1.0]}), "one number a component"),
+        (changed(facts={"bic": 1.0}), "facts of a fit lack"),
+        (changed(weights=[10**400, 0]), "not a finite number"),
+        (changed(covariances=[[[1.0, 0.9], [-0.5, 1.0]]] * 2), "not symmetric"),
+        (lambda d: json.dumps(d).replace("0.5", "1e999", 1), "checksum"),
     ],
 )
 def test_what_is_no_model_is_refused(run, tmp_path, document, make, message):

@@ -97,8 +97,11 @@ def test_forms_of_one_covariance_agree(family, iris):
     )
     if family.matrix_count(2) == 2:
         assert np.array_equal(family.permuted(covariances, np.array([1, 0]))[0], covariances[1])
-    scaled = iris @ family.whitener(probe)
-    assert np.isfinite(scaled).all()
+    whitened = family.whitened(iris - iris.mean(axis=0), np.cov(iris.T, bias=True))
+    expected = {"full": np.eye(4), "tied": np.eye(4), "diag": np.ones(4), "spherical": 1.0}[family.name]
+    spread = np.cov(whitened.T, bias=True)
+    found = {"diag": np.diagonal(spread), "spherical": np.trace(spread)}.get(family.name, spread)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
 def test_parameter_counts():

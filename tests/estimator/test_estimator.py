@@ -18,6 +18,9 @@ import gaussmix
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import ComponentWarning, DataWarning, FitError, SettingsError, StartError
+from gaussmix.learning.review import review_rows
+from gaussmix.model.covariances import covariance_family
+from gaussmix.model.mixture import Mixture
 
 
 def test_takes_every_parameter_that_scikit_learns_takes():
@@ -268,3 +271,113 @@ def test_identical_components_leave_the_saddle(faithful):
     with pytest.warns(DataWarning, match="components 1 and 2 start with the same mean"):
         model = GaussianMixture(2, prior=None, **start).fit(faithful)
     assert model.score(faithful) * 272 == pytest.approx(-1130.26396, rel=1e-7)
+
+
+def test_weights_that_add_up_to_one_do_not_make_the_prior_strong(faithful):
+    plain = GaussianMixture(2).fit(faithful)
+    with pytest.warns(DataWarning, match="adds up to 1 for 272 rows"):
+        shares = GaussianMixture(2).fit(faithful, sample_weight=np.full(272, 1 / 272))
+    np.testing.assert_allclose(shares.means_, plain.means_, rtol=1e-9)
+    np.testing.assert_allclose(shares.covariances_, plain.covariances_, rtol=1e-9)
+
+
+def test_one_component_forgets_a_start_far_away(heights):
+    model = GaussianMixture(1, means_init=[[1e6]], covariances_init=5.0, prior=None).fit(heights)
+    assert model.covariances_[0, 0, 0] == pytest.approx(0.0921)
+    warm = GaussianMixture(1, warm_start=True, prior=None).fit(heights)
+    assert warm.fit(heights * 50 + 1e6).covariances_[0, 0, 0] == pytest.approx(0.0921 * 2500)
+
+
+def test_an_emptied_component_takes_no_share_of_the_tied_covariance(heights):
+    start = {"weights_init": [1.0, 0.0], "means_init": [[0.0], [1.0]], "prior": None}
+    with pytest.warns(ComponentWarning, match="emptied"):
+        model = GaussianMixture(2, covariance_type="tied", **start).fit(heights)
+    assert model.covariances_[0, 0] == pytest.approx(0.0921)
+
+
+@pytest.mark.parametrize("start", [{"init_params": "random"}, {"means_init": [[3.0, 3.0], [3.0001, 3.0]]}])
+def test_components_that_come_out_alike_are_pulled_apart(start):
+    rows = np.random.default_rng(0).normal(size=(4000, 2))
+    rows[2000:] += 6.0
+    best = GaussianMixture(2, covariance_type="tied").fit(rows).lower_bound_
+    assert GaussianMixture(2, covariance_type="tied", **start).fit(rows).lower_bound_ == pytest.approx(best)
+
+
+def test_components_that_are_alike_are_named():
+    rows = MemoryRows(np.random.default_rng(0).normal(size=(300, 1)))
+    mixture = Mixture(
+        [0.3, 0.3, 0.4], [[0.0], [0.01], [1.0]], [1.0, 1.001, 1.0], covariance_family("spherical")
+    )
+    doubts = review_rows(rows, mixture).doubts(mixture)
+    assert [(d.component, d.trouble) for d in doubts] == [(1, "coincide")]
+    assert doubts[0].sentence.startswith("Components 1 and 2 coincide")
+
+
+def test_set_params_after_fit_does_not_reinterpret_what_was_fitted(iris):
+    model = GaussianMixture(4, covariance_type="tied").fit(iris)
+    before = model.score(iris)
+    assert model.set_params(covariance_type="diag").score(iris) == before
+    warm = GaussianMixture(2, covariance_type="tied", warm_start=True).fit(iris)
+    assert warm.set_params(covariance_type="full").fit(iris).covariances_.shape == (2, 4, 4)
+    with pytest.raises(StartError, match="has 2 components, but n_components is 3"):
+        warm.set_params(n_components=3).fit(iris)
+
+
+def test_masked_cells_are_missing_cells(faithful):
+    masked = np.ma.array(faithful)
+    masked[3, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="row 3, column 1 is missing"):
+        GaussianMixture().fit(masked)
+
+
+def test_a_loaded_model_is_whole(tmp_path, faithful):
+    model = GaussianMixture(2, prior=None, random_state=3).fit(faithful)
+    model.save(tmp_path / "one.json")
+    back = gaussmix.load(tmp_path / "one.json")
+    back.save(tmp_path / "two.json")
+    assert (tmp_path / "two.json").read_bytes() == (tmp_path / "one.json").read_bytes()
+    assert back.get_params()["prior"] is None
+    assert back.random_state == 3
+    assert str(back.outcome_) == str(model.outcome_)
+    assert back.lower_bound_ == pytest.approx(model.lower_bound_, rel=1e-15)
+    assert not hasattr(back, "feature_names_in_")
+
+
+def test_rare_rows_that_a_sample_misses_are_found():
+    rows = np.zeros((40_000, 1))
+    rows[:10, 0] = range(1, 11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComponentWarning)
+        assert np.isfinite(GaussianMixture(10).fit(rows).means_).all()
+    lonely = np.zeros((100_000, 1))
+    lonely[5] = 1.0
+    assert GaussianMixture(1, prior=None).fit(lonely).means_[0, 0] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("signs", [[-1, 1, 1], [-1, -1, -1]])
+def test_turning_an_axis_round_does_not_change_the_answer(signs):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 3)) + rng.integers(0, 2, size=(400, 3)) * 2.0
+    plain, turned = GaussianMixture(4).fit(rows), GaussianMixture(4).fit(rows * signs)
+    assert turned.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"verbose": 1, "verbose_interval": 0},
+        {"covariances_init": "x"},
+        {"prior": np.array([1, 2])},
+        {"reg_covar": 10**400},
+        {"random_state": 2**40},
+    ],
+    ids=str,
+)
+def test_mistakes_are_named(bad, faithful):
+    with pytest.raises(SettingsError):
+        GaussianMixture(2, **bad).fit(faithful)
+
+
+def test_more_starts_than_rows_are_refused_before_memory_is_asked_for(faithful):
+    with pytest.raises(StartError, match="more than 272 labels"):
+        GaussianMixture(2**30).fit(faithful, start=np.zeros(272, dtype=int))

@@ -216,9 +216,19 @@ def test_21_float32_in_float32_accurate_out():
 def test_22_float16_and_integers_beyond_2_to_the_53_warn():
     with pytest.warns(DataWarning, match="float16"):
         GaussianMixture().fit(normal().astype(np.float16))
-    big = np.arange(20).reshape(-1, 1) + 2**60
+    big = 1000 * np.arange(20).reshape(-1, 1) + 2**60
     with pytest.warns(DataWarning, match="2\\^53"):
-        GaussianMixture().fit(big * 1000)
+        assert GaussianMixture().fit(big).converged_
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize(("scale", "offset"), [(1e-3, 1e12), (1e-7, 1e8)])
+def test_columns_a_few_roundings_wide_converge(covariance_type, scale, offset):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComponentWarning)
+        model = GaussianMixture(2, covariance_type=covariance_type).fit(two_groups() * scale + offset)
+    assert model.converged_
+    assert finite(model)
 
 
 def test_23_bool_and_decimal_convert():

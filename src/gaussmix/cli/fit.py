@@ -1,5 +1,6 @@
 """``gaussmix fit``: a mixture for a table."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from gaussmix.cli.options import (
     stop_options,
 )
 from gaussmix.cli.progress import fit_progress
-from gaussmix.errors import DataError
+from gaussmix.errors import DataError, SettingsError
 from gaussmix.learning.search import search
 from gaussmix.modelfile import save_model
 from gaussmix.report.assignments import write_assignments
@@ -44,6 +45,8 @@ def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **o
     """
     settings = settings_from(options)
     refuse_overwriting(options["data"], output, assign)
+    if output is not None and assign is not None and Path(output).resolve() == Path(assign).resolve():
+        raise SettingsError("-o and --assign name the same file; choose another name for one of them")
     with notes_of_warnings() as warned:
         rows, table = rows_from(options)
         with fit_progress() as watch:
@@ -52,7 +55,7 @@ def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **o
     if output is not None:
         save_model(to_saved(summary, result.mixture), output)
     if assign is not None:
-        write_assignments(result.mixture, rows.matrix, assign)
+        write_assignments(result.mixture, rows.matrix, assign, table.row_numbers)
     if as_json:
         print_json(summary.as_json())
     else:
@@ -64,13 +67,15 @@ def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **o
 
 
 def refuse_overwriting(data: str, *outputs: str | None) -> None:
-    """Refuse to write over the data.
+    """Refuse to write over the data, or where nothing can be written, before any work is done.
 
     Raises
     ------
     DataError
-        If an output is the input.
+        If an output is the input, or its folder cannot be written to.
     """
     for path in outputs:
         if path is not None and data != "-" and Path(path).exists() and Path(path).samefile(data):
             raise DataError(f"{path}: is the input; choose another name for the output")
+        if path is not None and not os.access(Path(path).resolve().parent, os.W_OK):
+            raise DataError(f"{path}: cannot be written: the folder does not exist or does not allow it")

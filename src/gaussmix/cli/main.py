@@ -1,6 +1,6 @@
 """The ``gaussmix`` command: finds the subcommand, and turns errors into messages and exit codes."""
 
-import os
+import io
 import sys
 from importlib import import_module
 from typing import Any
@@ -76,6 +76,9 @@ def exit_code(error: GaussmixError) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show ± or a name's letters shows ? instead of nothing at all.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code: Any = cli.main(arguments, prog_name="gaussmix", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -94,10 +97,6 @@ def main(arguments: list[str] | None = None) -> None:
 
         click.echo(f"gaussmix: {sentence_safe(str(error))}", err=True)
         code = exit_code(error)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except MemoryError:
         click.echo("gaussmix: out of memory; use fewer columns or a machine with more", err=True)
         code = FIT

@@ -162,8 +162,8 @@ def notes_of_warnings() -> Iterator[list[str]]:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print a document to standard output; floats read back bit for bit."""
-    json.dump(document, sys.stdout, indent=1, allow_nan=False)
-    sys.stdout.write("\n")
+    # Whole first, so that an error cannot leave half a document behind.
+    sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def _canonical(covariance: str) -> str:

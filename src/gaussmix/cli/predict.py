@@ -20,7 +20,7 @@ from gaussmix.report.assignments import print_assignments, write_assignments
 def predict(model: str, data: str, output: str | None, drop_missing: bool) -> None:
     """Assign each row of DATA to a component of MODEL.
 
-    Writes CSV: component (counted from 1), one probability a component, log density, and whether no
+    Writes CSV: row and label (both counted from 1), one probability a component, log density, and whether no
     component explains the row. Columns of DATA are matched to the model's by name.
     """
     saved = load_model(model)
@@ -31,6 +31,6 @@ def predict(model: str, data: str, output: str | None, drop_missing: bool) -> No
         say(f"note: {note}")
     rows = MemoryRows(table.matrix, None, table.feature_names)
     if output is None:
-        print_assignments(saved.mixture, rows.matrix)
+        print_assignments(saved.mixture, rows.matrix, table.row_numbers)
     else:
-        write_assignments(saved.mixture, rows.matrix, output)
+        write_assignments(saved.mixture, rows.matrix, output, table.row_numbers)

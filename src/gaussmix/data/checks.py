@@ -60,6 +60,8 @@ def as_table(matrix: Any) -> NDArray[Any]:
             "Sparse data was passed, but dense rows are needed: a mixture centres every column, which "
             "fills a sparse matrix. Use X.toarray(), or reduce the columns first (TruncatedSVD)."
         )
+    if np.ma.isMaskedArray(matrix):
+        matrix = np.ma.filled(matrix.astype(np.float64), np.nan)
     array = np.asarray(matrix)
     if array.ndim != 2:
         raise DataError(

@@ -12,7 +12,7 @@ from gaussmix.errors import DataError
 
 # Text in a column is a mistake in a measurement, not a label, when this share of it are numbers.
 MOSTLY_NUMBERS = 0.5
-NUMBER = r"^\s*[-+]?(\d+([.,]\d*)*|\.\d+)([eE][-+]?\d+)?\s*$"
+NUMBER = r"^\s*[-+]?(\d{1,3}([,.' ]\d{3})+([.,]\d+)?|\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*$"
 LISTED = 12
 
 

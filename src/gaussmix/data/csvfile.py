@@ -16,6 +16,7 @@ HEAD_LINES = 100
 DELIMITERS = (",", ";", "\t", "|", " ")
 NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*$")
+THOUSANDS = re.compile(r"^\s*[-+]?\d{1,3}(,\d{3})+\s*$")
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "#n/a", "inf", "-inf", "+inf", "infinity"])
 BLOCK_BYTES = 1 << 22
 
@@ -26,8 +27,6 @@ class CsvTable:
 
     table: pa.Table
     notes: tuple[str, ...]
-    first_line: int
-    """Line of the first data row."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,19 @@ class Dialect:
     delimiter: str
     decimal: str
     has_header: bool
+    single: bool
+    """Whether there is one column only."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed and could have been guessed wrong."""
+        notes = []
+        if not self.has_header:
+            notes.append("there is no header; columns are called x1, x2, ...")
+        if self.decimal == ",":
+            notes.append("numbers are read with a decimal comma")
+        if self.encoding == "latin-1":
+            notes.append("the file is not UTF-8 and was read as Latin-1")
+        return tuple(notes)
 
 
 def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
@@ -54,28 +66,61 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
     if head[:2] == b"\x1f\x8b":
         head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
         file = pa.CompressedInputStream(file, "gzip")
-    dialect = sniff(path, head)
+    try:
+        dialect = sniff(path, head)
+    except csv.Error as error:
+        raise DataError(f"{path}: {error}; is a quotation mark missing?") from error
+    ragged = _Ragged()
     try:
         table = pyarrow.csv.read_csv(
             file,
             pyarrow.csv.ReadOptions(
+                use_threads=len(head) >= HEAD_BYTES,
                 encoding=dialect.encoding,
                 autogenerate_column_names=not dialect.has_header,
                 block_size=BLOCK_BYTES,
             ),
-            pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
+            pyarrow.csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                newlines_in_values=True,
+                # With one column an empty line is a missing value; with more it is nothing.
+                ignore_empty_lines=not dialect.single,
+                invalid_row_handler=ragged,
+            ),
             pyarrow.csv.ConvertOptions(
                 decimal_point=dialect.decimal, strings_can_be_null=True, quoted_strings_can_be_null=True
             ),
         )
     except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: {_plain(str(error))}") from error
+        raise DataError(f"{path}: {ragged.sentence(error)}") from error
     if not dialect.has_header:
         table = table.rename_columns([f"x{j + 1}" for j in range(table.num_columns)])
     if table.num_rows == 0:
         raise DataError(f"{path}: there is a header but no row of data")
-    notes = () if dialect.has_header else ("there is no header; columns are called x1, x2, ...",)
-    return CsvTable(table, notes, 2 if dialect.has_header else 1)
+    return CsvTable(table, dialect.notes())
+
+
+class _Ragged:
+    """Remembers the first row with too few or too many cells."""
+
+    def __init__(self) -> None:
+        self.first: pyarrow.csv.InvalidRow | None = None
+
+    def __call__(self, row: pyarrow.csv.InvalidRow) -> str:
+        self.first = self.first or row
+        return "error"
+
+    def sentence(self, error: Exception) -> str:
+        """What is wrong with it, or the error itself where it is about something else."""
+        row = self.first
+        if row is None:
+            return str(error).replace("CSV parse error: ", "").strip()
+        # Arrow knows the line only when it reads on one thread; the row's text says the rest.
+        where = "a row" if row.number is None else f"line {row.number}"
+        return (
+            f"{where} has {row.actual_columns} cells where the first has {row.expected_columns}: "
+            f"{row.text[:60]!r}. Is a delimiter or a quote missing there?"
+        )
 
 
 def sniff(path: str, head: bytes) -> Dialect:
@@ -88,13 +133,36 @@ def sniff(path: str, head: bytes) -> Dialect:
     if not lines:
         raise DataError(f"{path}: the file is empty")
     delimiter = max(DELIMITERS, key=lambda candidate: _evidence(lines, candidate))
-    cells = [cell for row in csv.reader(lines, delimiter=delimiter) for cell in row]
-    with_comma = sum(bool(DECIMAL_COMMA.match(cell)) for cell in cells)
-    with_point = sum("." in cell and bool(NUMBER.match(cell)) for cell in cells)
-    decimal = "," if delimiter != "," and with_comma > with_point else "."
-    first = next(csv.reader(lines, delimiter=delimiter))
-    has_header = not all(_numeric(cell, decimal) for cell in first)
-    return Dialect(encoding, delimiter, decimal, has_header)
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    decimal = _decimal(path, [cell for row in rows for cell in row], delimiter)
+    return Dialect(encoding, delimiter, decimal, _has_header(rows, decimal), len(rows[0]) == 1)
+
+
+def _decimal(path: str, cells: list[str], delimiter: str) -> str:
+    """The decimal mark; commas that may be decimal or thousands alike are refused."""
+    commas = [cell for cell in cells if DECIMAL_COMMA.match(cell)]
+    points = [cell for cell in cells if "." in cell and NUMBER.match(cell)]
+    if delimiter == "," or len(commas) <= len(points):
+        return "."
+    if all(THOUSANDS.match(cell) for cell in commas):
+        raise DataError(
+            f"{path}: {commas[0].strip()!r} may be a decimal number or have a thousands separator; write "
+            "it with a decimal point or without the separator"
+        )
+    return ","
+
+
+def _has_header(rows: list[list[str]], decimal: str) -> bool:
+    """Whether the first row names columns: a name stands over numbers, or nothing is a number."""
+    first, body = rows[0], rows[1:]
+    over_numbers = []
+    for j, cell in enumerate(first):
+        below = [row[j] for row in body if len(row) > j]
+        if below and 2 * sum(_numeric(value, decimal) for value in below) >= len(below):
+            over_numbers.append(_numeric(cell, decimal))
+    if over_numbers:
+        return not all(over_numbers)
+    return not all(_numeric(cell, decimal) for cell in first)
 
 
 def _decoded(path: str, head: bytes) -> tuple[str, str]:
@@ -110,22 +178,20 @@ def _decoded(path: str, head: bytes) -> tuple[str, str]:
         return "latin-1", head.decode("latin-1")
 
 
-def _evidence(lines: list[str], delimiter: str) -> tuple[bool, float, int]:
-    """How well a delimiter explains lines: all of one width, cells that are numbers, and many cells."""
+def _evidence(lines: list[str], delimiter: str) -> tuple[int, float, int]:
+    """How well a delimiter explains lines: how regular they are, cells that are numbers, many cells."""
     rows = list(csv.reader(lines, delimiter=delimiter))
     widths = {len(row) for row in rows}
     body = [cell for row in rows[1:] or rows for cell in row]
     commas = delimiter != ","
     numbers = sum(_numeric(c, ".") or (commas and bool(DECIMAL_COMMA.match(c))) for c in body)
-    width = max(widths)
-    return (width > 1 and len(widths) == 1, numbers / max(len(body), 1), width)
+    regular, several = len(widths) == 1, len(rows[0]) > 1
+    if delimiter == " " and not regular:
+        return (0, 0.0, 0)  # words in a header or a label, not columns
+    rank = 3 if regular and several else 2 if several else 1 if regular else 0
+    return (rank, numbers / max(len(body), 1), max(widths) if regular else 1)
 
 
 def _numeric(cell: str, decimal: str) -> bool:
     text = cell.replace(",", ".") if decimal == "," else cell
     return bool(NUMBER.match(text)) or cell.strip().lower() in MISSING
-
-
-def _plain(message: str) -> str:
-    """Arrow's message without its prefix and with a hint."""
-    return message.replace("CSV parse error: ", "").strip() + " (is a delimiter or a quote missing there?)"

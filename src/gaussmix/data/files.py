@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gaussmix.data.checks import first_not_finite
@@ -31,11 +32,14 @@ class Table:
     feature_names : tuple of str
     notes : tuple of str
         What was left out, renamed or guessed.
+    row_numbers : (N,) array or None
+        Numbers of the rows in the file, counted from 1, where some were left out.
     """
 
     matrix: NDArray[Any]
     feature_names: tuple[str, ...]
     notes: tuple[str, ...]
+    row_numbers: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +51,9 @@ class _Source:
     batches: Any
     """Callable from a list of column positions to an iterable of record batches."""
     notes: tuple[str, ...] = ()
-    first_line: int | None = None
-    """Line of the first data row, where the file has lines."""
 
 
-def read_table(
-    path: str, columns: Sequence[str] | None = None, drop_missing: bool = False, optional: bool = False
-) -> Table:
+def read_table(path: str, columns: Sequence[str] | None = None, drop_missing: bool = False) -> Table:
     """Read numeric columns of a file.
 
     Parameters
@@ -65,8 +65,6 @@ def read_table(
         Which columns, in this order; by default all that are numbers.
     drop_missing : bool
         Whether to leave rows with missing values out, with a note, instead of refusing them.
-    optional : bool
-        Whether columns that are not numbers may be left out without being named in a note.
 
     Returns
     -------
@@ -82,7 +80,7 @@ def read_table(
         if isinstance(opened, np.ndarray):
             table = _from_array(path, opened, columns)
         else:
-            table = _from_source(path, opened, columns, optional)
+            table = _from_source(path, opened, columns)
     except (pa.ArrowException, EOFError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read: {str(error).strip()}") from error
     except IsADirectoryError as error:
@@ -91,8 +89,7 @@ def read_table(
         raise DataError(f"{path}: {error.strerror or error}") from error
     if table.matrix.shape[0] == 0:
         raise DataError(f"{path}: there are no rows of data")
-    line = opened.first_line if isinstance(opened, _Source) else None
-    return _without_missing(path, table, drop_missing, line)
+    return _without_missing(path, table, drop_missing)
 
 
 def _open(path: str) -> "_Source | NDArray[Any]":
@@ -124,7 +121,7 @@ def _open_kind(
     if raw is not None and magic[:6] == b"\x93NUMPY":
         return _load_npy(path, raw)
     text = read_csv(path, file)
-    return _of_table(text.table, text.notes, text.first_line)
+    return _of_table(text.table, text.notes)
 
 
 def _load_npy(path: str, file: Any) -> NDArray[Any]:
@@ -152,34 +149,49 @@ def _open_parquet(file: pa.NativeFile) -> _Source:
     return _Source(schema, parquet.metadata.num_rows, batches)
 
 
-def _of_table(table: pa.Table, notes: tuple[str, ...] = (), first_line: int | None = None) -> _Source:
+def _of_table(table: pa.Table, notes: tuple[str, ...] = ()) -> _Source:
     def batches(positions: list[int]) -> Iterable[pa.RecordBatch]:
         parts: Iterable[pa.RecordBatch] = table.select(positions).to_batches(BATCH_ROWS)
         return parts
 
-    return _Source(table.schema, table.num_rows, batches, notes, first_line)
+    return _Source(table.schema, table.num_rows, batches, notes)
 
 
-def _from_source(path: str, source: _Source, columns: Sequence[str] | None, optional: bool) -> Table:
+def _from_source(path: str, source: _Source, columns: Sequence[str] | None) -> Table:
     names, renamed = unique_names(source.schema.names)
     chosen, left_out = checked_columns(path, source, names, columns)
-    matrix = _filled(source, chosen)
-    notes = (*source.notes, *renamed, *(() if optional else left_out))
+    matrix, rounded = _filled(source, chosen)
+    imprecise = tuple(
+        f"column {names[p]!r} holds integers beyond 2^53, which were rounded; leave identifiers out"
+        for p in rounded
+    )
+    notes = (*source.notes, *renamed, *left_out, *imprecise)
     return Table(matrix, tuple(names[position] for position in chosen), notes)
 
 
-def _filled(source: _Source, positions: list[int]) -> NDArray[Any]:
-    """One matrix, filled a batch at a time so that only one copy of the data is ever held."""
+def _filled(source: _Source, positions: list[int]) -> tuple[NDArray[Any], list[int]]:
+    """One matrix, filled a batch at a time so that only one copy of the data is ever held.
+
+    Also the positions of columns whose integers are too large for a 64-bit float.
+    """
+    rounded: set[int] = set()
     single = all(source.schema.field(p).type == pa.float32() for p in positions)
     dtype = np.float32 if single else np.float64
     matrix = np.empty((source.n_rows, len(positions)), dtype=dtype)
     first = 0
     for batch in source.batches(positions):
         for j, column in enumerate(batch.columns):
+            if pa.types.is_integer(column.type) and column.type.bit_width == 64 and _beyond_floats(column):
+                rounded.add(positions[j])
             values = column.cast(pa.float32() if single else pa.float64(), safe=False)
             matrix[first : first + len(batch), j] = values.to_numpy(zero_copy_only=False)
         first += len(batch)
-    return matrix[:first]
+    return matrix[:first], sorted(rounded)
+
+
+def _beyond_floats(column: pa.Array) -> bool:
+    extremes = pc.min_max(column).as_py()
+    return any(value is not None and abs(value) > 2**53 for value in extremes.values())
 
 
 def _from_array(path: str, array: NDArray[Any], columns: Sequence[str] | None) -> Table:
@@ -199,14 +211,13 @@ def _from_array(path: str, array: NDArray[Any], columns: Sequence[str] | None) -
     return Table(array[:, [names.index(name) for name in columns]], tuple(columns), ())
 
 
-def _without_missing(path: str, table: Table, drop_missing: bool, first_line: int | None) -> Table:
+def _without_missing(path: str, table: Table, drop_missing: bool) -> Table:
     matrix, names = table.matrix, table.feature_names
     if matrix.dtype.kind != "f" or (found := first_not_finite(matrix)) is None:
         return table
     row, column = found
     value = matrix[row, column]
-    line = "" if first_line is None else f" (line {first_line + row} if no cell holds a line break)"
-    where = f"{path}: row {row + 1}{line}, column {names[column]!r}"
+    where = f"{path}: row {row + 1}, column {names[column]!r}"
     if np.isinf(value):
         raise DataError(f"{where} is {value}, beyond what a 64-bit float can hold or written as infinity")
     if not drop_missing:
@@ -217,7 +228,9 @@ def _without_missing(path: str, table: Table, drop_missing: bool, first_line: in
         [~np.isnan(matrix[i : i + BATCH_ROWS]).any(axis=1) for i in range(0, len(matrix), BATCH_ROWS)]
     )
     note = f"{int((~kept).sum())} of {len(matrix)} rows have missing values and were left out"
-    table = Table(matrix[kept], names, (*table.notes, note))
-    if kept.any() and (found := first_not_finite(table.matrix)) is not None:
+    table = Table(matrix[kept], names, (*table.notes, note), np.flatnonzero(kept) + 1)
+    if not kept.any():
+        raise DataError(f"{path}: every row has a missing value")
+    if (found := first_not_finite(table.matrix)) is not None:
         raise DataError(f"{path}: column {names[found[1]]!r} holds {table.matrix[found]}")
     return table

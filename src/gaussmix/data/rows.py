@@ -61,3 +61,13 @@ class Rows(Protocol):
 
     def sample(self, size: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """All rows with their weights if there are at most ``size``, else that many drawn by weight."""
+
+
+def distinct_rows(rows: Rows, most: int) -> FloatArray:
+    """The first ``most`` distinct rows, or all there are: (at most ``most``, D)."""
+    found = np.empty((0, len(rows.feature_names)))
+    for tile, _ in rows.tiles():
+        found = np.unique(np.r_[found, tile], axis=0)
+        if len(found) >= most:
+            break
+    return found[:most]

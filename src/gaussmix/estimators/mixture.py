@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import ComponentWarning, SettingsError
+from gaussmix.errors import ComponentWarning, SettingsError, StartError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
 from gaussmix.learning.em import Watch, silent
@@ -32,7 +32,8 @@ from gaussmix.learning.stopping import History
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
-from gaussmix.modelfile import SavedModel, load_model, save_model
+from gaussmix.modelfile import save_model
+from gaussmix.report.summary import summarise, to_saved
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -100,6 +101,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Mean log-likelihood of the returned parameters, in nats per unit of row weight.
     lower_bounds_ : list of float
         The same after each M-step, the start's first.
+    summary_ : FitSummary
+        What the command line would print of this fit, as plain data.
     labels_ : array of shape (N,)
         The likeliest component of each training row, counted from 0.
     trace_ : tuple of TraceStep
@@ -199,6 +202,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         rows = self._rows(X, sample_weight, reset=True)
         result = search(rows, settings, self._watch(), self.trace)
         self._keep(result)
+        self.summary_ = summarise(result, rows, settings, columns_named=hasattr(self, "feature_names_in_"))
         self.labels_ = scoring.labels_of(result.mixture, rows.matrix)
         self._warn(result)
         return self
@@ -255,23 +259,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             Which component each row comes from; rows stand in that order.
         """
         mixture = self._mixture()
-        if n_samples < 1:
-            raise SettingsError(f"n_samples must be at least 1; got {n_samples}")
+        if not isinstance(n_samples, int | np.integer) or n_samples < 1:
+            raise SettingsError(f"n_samples must be a whole number, at least 1; got {n_samples!r}")
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return mixture.sample(n_samples, np.random.default_rng(seed))
 
     def save(self, path: str | Path) -> None:
         """Write the mixture to a model file (JSON with a checksum) that ``gaussmix.load`` reads back."""
-        named = getattr(self, "feature_names_in_", None)
-        names = [f"x{j + 1}" for j in range(self.n_features_in_)] if named is None else list(named)
-        facts = {
-            "columns_named": named is not None,
-            "outcome": self.outcome_.kind.value,
-            "outcome_sentence": str(self.outcome_),
-            "converged": bool(self.converged_),
-            "n_iterations": int(self.n_iter_),
-        }
-        save_model(SavedModel(self._mixture(), tuple(map(str, names)), facts), path)
+        save_model(to_saved(self.summary_, self._mixture()), path)
 
     def _settings(self, start: Any) -> FitSettings:
         return FitSettings(
@@ -291,6 +286,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if self.random_state is None:
             return DEFAULT_SEED
         if isinstance(self.random_state, int | np.integer):
+            if not 0 <= self.random_state < 2**32:
+                raise SettingsError(f"random_state must be from 0 to 2**32 - 1; got {self.random_state}")
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
@@ -298,20 +295,31 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if start is None and self.warm_start and hasattr(self, "means_"):
             start = self._mixture()
         if isinstance(start, Mixture):
-            return GivenStart(weights=start.weights, means=start.means, covariances=start.covariances)
+            if start.n_components != self.n_components:
+                raise StartError(
+                    f"the start (warm_start: the last solution) has {start.n_components} components, but "
+                    f"n_components is {self.n_components}"
+                )
+            family = covariance_family(self.covariance_type)
+            covariances = family.from_matrices(start.matrices)
+            return GivenStart(weights=start.weights, means=start.means, covariances=covariances)
         if start is not None:
-            table = np.asarray(start)
-            labelled = table.ndim == 1
-            n_components = FitSettings(self.n_components).n_components
-            return GivenStart(
-                responsibilities=responsibilities_of(table, n_components) if labelled else table
-            )
+            return GivenStart(responsibilities=self._shares(start))
         return GivenStart(
             weights=self.weights_init,
             means=self.means_init,
             covariances=self.covariances_init,
             precisions=self.precisions_init,
         )
+
+    def _shares(self, start: Any) -> Any:
+        """Responsibilities from labels (N,) or a table (N, K)."""
+        table = np.asarray(start)
+        if table.ndim == 1:
+            return responsibilities_of(table, FitSettings(self.n_components).n_components)
+        if table.ndim != 2 or table.dtype.kind not in "fiub":
+            raise StartError("start must be a Mixture, labels (N,) or responsibilities (N, K)")
+        return table
 
     def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows:
         table = as_table(X)
@@ -330,16 +338,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _mixture(self) -> Mixture:
         check_is_fitted(self, "means_")
-        family = covariance_family(self.covariance_type)
+        # What was fitted, not what set_params may have been told since.
+        family = covariance_family(getattr(self, "_fitted_covariance_type", self.covariance_type))
         return Mixture(self.weights_, self.means_, self.covariances_, family)
 
     def _keep(self, result: FitResult) -> None:
-        mixture, history = result.mixture, result.history
-        self.weights_ = mixture.weights.copy()
-        self.means_ = mixture.means.copy()
-        self.covariances_ = mixture.covariances.copy()
-        self.precisions_cholesky_ = mixture.precision_factors.copy()
-        self.precisions_ = mixture.precisions
+        self._set_mixture(result.mixture)
+        history = result.history
         self.converged_ = result.outcome.converged
         self.outcome_ = result.outcome
         self.n_iter_ = result.n_iterations
@@ -348,9 +353,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if self.trace:
             self.trace_ = result.trace
 
+    def _set_mixture(self, mixture: Mixture) -> None:
+        self._fitted_covariance_type = mixture.family.name
+        self.weights_ = mixture.weights.copy()
+        self.means_ = mixture.means.copy()
+        self.covariances_ = mixture.covariances.copy()
+        self.precisions_cholesky_ = mixture.precision_factors.copy()
+        self.precisions_ = mixture.precisions
+
     def _watch(self) -> Watch:
         if not self.verbose:
             return silent
+        if self.verbose_interval < 1:
+            raise SettingsError(f"verbose_interval must be at least 1; got {self.verbose_interval!r}")
 
         def report(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:  # noqa: ARG001
             if history.n_iterations % self.verbose_interval == 0:
@@ -365,36 +380,3 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             warnings.warn(str(outcome), ConvergenceWarning, stacklevel=3)
         elif outcome.doubts:
             warnings.warn(str(outcome), ComponentWarning, stacklevel=3)
-
-
-def load(path: str | Path) -> GaussianMixture:
-    """Read a model file back as a fitted estimator.
-
-    Parameters
-    ----------
-    path : str or Path
-        Written by ``GaussianMixture.save`` or ``gaussmix fit -o``.
-
-    Returns
-    -------
-    GaussianMixture
-        With the same parameters, bit for bit; ``feature_names_in_`` are the file's columns.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is not a model that this version can read safely.
-    """
-    saved = load_model(path)
-    mixture = saved.mixture
-    model = GaussianMixture(mixture.n_components, covariance_type=mixture.family.name)
-    model.weights_, model.means_ = mixture.weights.copy(), mixture.means.copy()
-    model.covariances_ = mixture.covariances.copy()
-    model.precisions_cholesky_ = mixture.precision_factors.copy()
-    model.precisions_ = mixture.precisions
-    model.n_features_in_ = mixture.n_features
-    if saved.facts.get("columns_named", False):
-        model.feature_names_in_ = np.array(saved.feature_names, dtype=object)
-    model.converged_ = bool(saved.facts.get("converged", False))
-    model.n_iter_ = int(saved.facts.get("n_iterations", 0))
-    return model

@@ -52,10 +52,11 @@ def squared_distances(tile: FloatArray, components: Components) -> FloatArray:
     for k in range(n_components):
         # Subtracting first is what keeps digits when the data lie far from the origin.
         centred = tile - components.means[k]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             whitened = _WHITEN[components.form](centred, components.factors, k)
             distances[:, k] = np.einsum("nd,nd->n", whitened, whitened)
-    return np.minimum(distances, FARTHEST)
+    # fmin also replaces the NaN of an infinity taken from an infinity.
+    return np.fmin(distances, FARTHEST)
 
 
 def weighted_log_densities(tile: FloatArray, components: Components) -> FloatArray:

@@ -25,7 +25,7 @@ class Doubt:
     component: int
     """Counted from 0."""
     trouble: str
-    """``collapsed``, ``emptied`` or ``few_rows``."""
+    """``collapsed``, ``emptied``, ``few_rows`` or ``coincide``."""
     sentence: str
 
 

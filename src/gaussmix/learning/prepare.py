@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from gaussmix.data.rows import Rows
+from gaussmix.data.rows import Rows, RowsSummary
 from gaussmix.errors import DataError, DataWarning
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.settings import FitSettings
@@ -14,6 +14,8 @@ from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
 
 # A column takes part in a direction without spread if it has this share of the direction's length.
 TAKES_PART = 1e-3
+# Weights that are less than this on average cannot be counts of rows.
+FEW_COUNTS = 0.5
 
 
 def prepare(rows: Rows, settings: FitSettings) -> MStep:
@@ -35,14 +37,31 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
             f"all rows (n_samples={summary.n_rows}) are equal, a single point: there is no spread to "
             "describe, and any Gaussian narrow enough is as good as any other"
         )
+    if summary.row_weight < FEW_COUNTS * summary.n_rows:
+        warnings.warn(
+            f"sample_weight adds up to {summary.row_weight:g} for {summary.n_rows} rows. Weights are counts "
+            "of rows, so log-likelihood, BIC and AIC are in that unit; scale the weights to mean 1 to "
+            "compare models.",
+            DataWarning,
+            stacklevel=2,
+        )
     family = settings.family
     covariance = covariance_seen(rows, family)
     prior: Prior = NoPrior()
     floor = _floor(rows, family, covariance, settings)
     if settings.prior == "weak":
-        prior = WeakPrior(1.0 / summary.row_weight, covariance, floor)
+        prior = WeakPrior(prior_strength(summary), covariance, floor)
     resolution = np.finfo(np.float64).eps * summary.magnitudes
     return MStep(prior, float(settings.reg_covar), resolution)
+
+
+def prior_strength(summary: RowsSummary) -> float:
+    """A of the weak prior: 1 / n, with n the row weight.
+
+    Weights of 1 and more are counts, and then n is their sum. Weights that add up to less than the
+    number of rows cannot be counts: the prior treats them as if they had been scaled to mean 1.
+    """
+    return min(1.0 / summary.row_weight, summary.row_weight / summary.n_rows**2)
 
 
 def covariance_seen(rows: Rows, family: CovarianceFamily) -> FloatArray:
@@ -71,7 +90,7 @@ def _floor(
         DataWarning,
         stacklevel=2,
     )
-    return spread_floor(covariance, rows.summary.magnitudes)
+    return spread_floor(flat, covariance, rows.summary.magnitudes)
 
 
 def _flat_sentence(rows: Rows, flat: FloatArray) -> str:

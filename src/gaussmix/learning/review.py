@@ -18,6 +18,8 @@ SUPPORT_SHARE = 0.01
 MISFIT_SIGMAS, MISFIT_SHARE = 5.0, 0.2
 CHANCE_SIGMAS = 3.0
 ROWS_NAMED = 5
+# Components coincide when squared distances and divergence of their covariances are below this.
+SAME_GAUSSIAN = 0.01
 # A component that holds less than half a row altogether describes nothing.
 EMPTY_BELOW = 0.5
 
@@ -63,6 +65,10 @@ class Review:
                 found.append(Doubt(k, "emptied", sentence))
             elif 0 < self.distinct_rows[k] < self.least_rows:
                 found.append(Doubt(k, "few_rows", self._few_rows(k)))
+        for group in coinciding(mixture):
+            listed = " and ".join(str(k + 1) for k in group)
+            sentence = f"Components {listed} coincide: fewer components say the same."
+            found.append(Doubt(group[-1], "coincide", sentence))
         return tuple(found)
 
     def _few_rows(self, k: int) -> str:
@@ -77,6 +83,27 @@ class Review:
             f"Component {k + 1} rests on {count} distinct {rows}{where}, fewer than the "
             f"{self.least_rows} that its covariance needs: {verdict}."
         )
+
+
+def coinciding(mixture: Mixture) -> list[list[int]]:
+    """Groups of components that are the same Gaussian for all that rows could tell."""
+    distances = mixture.squared_distances(mixture.means)
+    groups = []
+    left = [k for k in range(mixture.n_components) if mixture.weights[k] > 0.0]
+    while left:
+        first, *others = left
+        near = [k for k in others if max(distances[first, k], distances[k, first]) < SAME_GAUSSIAN]
+        group = [first] + [k for k in near if _divergence(mixture, first, k) < SAME_GAUSSIAN]
+        left = [k for k in others if k not in group]
+        if len(group) > 1:
+            groups.append(group)
+    return groups
+
+
+def _divergence(mixture: Mixture, one: int, other: int) -> float:
+    """tr(A B^-1 + B A^-1) - 2 D of two components' covariances: 0 if they are equal, else positive."""
+    a, b = mixture.matrices[one], mixture.matrices[other]
+    return float(np.trace(np.linalg.solve(b, a)) + np.trace(np.linalg.solve(a, b)) - 2.0 * len(a))
 
 
 def unexplained_distance(n_features: int, tail: float = UNEXPLAINED_TAIL) -> float:

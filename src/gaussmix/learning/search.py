@@ -6,17 +6,23 @@ import numpy as np
 
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError
+from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.em import Watch, fit_em, silent
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
-from gaussmix.learning.review import review_rows
+from gaussmix.learning.review import coinciding, review_rows
 from gaussmix.learning.settings import FitSettings
-from gaussmix.learning.starts import make_start
+from gaussmix.learning.starts import make_start, nudged_apart
 from gaussmix.learning.stopping import History, Limits
+from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
+# Standard deviations of the data by which components that coincide are set apart.
+SADDLE_NUDGE = 0.5
 
+
+@single_threaded_blas()
 def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool = False) -> FitResult:
     """Fit from each start and keep the best.
 
@@ -58,6 +64,7 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         try:
             start = make_start(rows, settings, step, np.random.default_rng(sequence))
             result = fit_em(rows, start, step, limits, _recording(watch, steps) if trace else watch)
+            result = _off_saddle(rows, result, step, limits, watch, steps if trace else None)
         except DegenerateComponentError as failure:
             failures.append(str(failure))
             continue
@@ -70,6 +77,28 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
             "components, or a simpler covariance"
         )
     return replace(best, n_starts=n_starts, failures=tuple(failures))
+
+
+def _off_saddle(
+    rows: Rows, result: FitResult, step: MStep, limits: Limits, watch: Watch, steps: list[TraceStep] | None
+) -> FitResult:
+    """Set components that came out alike a little apart, and keep what EM makes of it if it is better.
+
+    Components that coincide stay together for ever though pulling them apart may raise the
+    likelihood: a saddle, which looks converged to every rule that watches the objective.
+    """
+    twins = coinciding(result.mixture)
+    if not twins or not result.outcome.converged:
+        return result
+    again: list[TraceStep] = []
+    start = nudged_apart(result.mixture, twins, rows, SADDLE_NUDGE)
+    escaped = fit_em(rows, start, step, limits, watch if steps is None else _recording(watch, again))
+    gain = escaped.objective - result.objective
+    if escaped.outcome.collapse is not None or gain <= limits.tol * result.history.row_weight:
+        return result
+    if steps is not None:
+        steps[:] = again
+    return escaped
 
 
 def _given_whole(settings: FitSettings) -> bool:

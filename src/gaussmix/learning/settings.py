@@ -1,7 +1,7 @@
 """What a fit is asked for. A ``FitSettings`` that exists has been checked."""
 
-import math
 import numbers
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,7 @@ class FitSettings:
         _whole("seed", self.seed, 0)
         _not_negative("tol", self.tol)
         _not_negative("reg_covar", self.reg_covar)
-        if self.prior not in PRIORS:
+        if not isinstance(self.prior, str) or self.prior not in PRIORS:
             raise SettingsError(f"prior must be 'weak' or None; got {self.prior!r}")
         if self.init_params not in INIT_METHODS:
             raise SettingsError(
@@ -143,7 +143,7 @@ def checked_start(settings: FitSettings, n_features: int) -> CheckedStart:
     if given.weights is not None:
         weights = _finite("weights", given.weights, (n_components,))
         if (weights < 0.0).any() or abs(weights.sum() - 1.0) > 1e-6:
-            raise StartError(f"start weights must be positive and add up to 1; got {weights}")
+            raise StartError(f"start weights must not be negative and must add up to 1; got {weights}")
         weights = weights / weights.sum()
     if given.means is not None:
         means = _finite("means", given.means, (n_components, n_features))
@@ -173,6 +173,8 @@ def responsibilities_of(labels: Any, n_components: int) -> FloatArray:
     array = np.asarray(labels)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise StartError("start labels must be whole numbers, one a row")
+    if n_components > max(len(array), 1):
+        raise StartError(f"n_components={n_components} is more than {len(array)} labels can start")
     if array.size and (array.min() < 0 or array.max() >= n_components):
         raise StartError(f"start labels must lie between 0 and {n_components - 1}")
     responsibilities: FloatArray = np.eye(n_components)[array]
@@ -188,7 +190,10 @@ def _positive_definite(family: CovarianceFamily, matrices: FloatArray, what: str
 
 
 def _family_form(family: CovarianceFamily, given: Any, n_components: int, n_features: int) -> FloatArray:
-    array = np.asarray(given, dtype=np.float64)
+    try:
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StartError(f"start covariances must be numbers: {error}") from error
     wanted = family.shape(n_components, n_features)
     if array.shape == wanted:
         return _finite("covariances", array, wanted)
@@ -228,5 +233,5 @@ def _whole(name: str, value: Any, least: int) -> None:
 
 def _not_negative(name: str, value: Any) -> None:
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or value < 0:
+    if not real or not 0 <= value <= sys.float_info.max:
         raise SettingsError(f"{name} must be a finite number, at least 0; got {value!r}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.data.memory import MemoryRows
-from gaussmix.data.rows import Rows
+from gaussmix.data.rows import Rows, distinct_rows
 from gaussmix.errors import DataError, DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.learning.em import fit_em
@@ -22,7 +22,7 @@ from gaussmix.learning.stopping import Limits
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
-from gaussmix.model.prior import Prior, WeakPrior
+from gaussmix.model.prior import WeakPrior
 from gaussmix.model.spread import longest_axis
 
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
@@ -56,22 +56,33 @@ def draw_sample(rows: Rows, settings: FitSettings, generator: np.random.Generato
     DataError
         If fewer distinct rows are found than components wanted.
     """
-    n_features = len(rows.feature_names)
-    size = max(min(SAMPLE_ROWS, SAMPLE_VALUES // n_features), settings.n_components + 1)
+    n_features, n_components = len(rows.feature_names), settings.n_components
+    size = max(min(SAMPLE_ROWS, SAMPLE_VALUES // n_features), n_components + 1)
     drawn, weights = rows.sample(size, generator)
-    order = np.lexsort(drawn.T[::-1])
-    drawn, weights = drawn[order], weights[order]
-    first = np.flatnonzero(np.r_[True, (drawn[1:] != drawn[:-1]).any(axis=1)])
-    if len(first) < settings.n_components:
-        raise DataError(
-            f"{len(first)} distinct rows cannot make {settings.n_components} components: "
-            f"use at most {len(first)}"
-        )
-    distinct, joined = drawn[first], np.add.reduceat(weights, first)
+    distinct, joined = _joined(drawn, weights)
+    if len(distinct) < n_components:
+        # A sample may have missed rare rows: look at all of them before giving up.
+        found = distinct_rows(rows, n_components)
+        if len(found) < n_components:
+            raise DataError(
+                f"{len(found)} distinct rows cannot make {n_components} components: use at most {len(found)}"
+            )
+        distinct, joined = _joined(np.r_[drawn, found], np.r_[weights, np.ones(len(found))])
     sampled = MemoryRows(distinct, joined, rows.feature_names)
     covariance = covariance_seen(sampled, settings.family)
-    points = (distinct - sampled.summary.mean) @ settings.family.whitener(covariance)
-    return StartSample(sampled, covariance, joined, points)
+    points = settings.family.whitened(distinct - sampled.summary.mean, covariance)
+    # By distance from the middle, which no change of units or sign alters.
+    order = np.argsort(np.round((points**2).sum(axis=1), 8), kind="stable")
+    sampled = MemoryRows(distinct[order], joined[order], rows.feature_names)
+    return StartSample(sampled, covariance, joined[order], points[order])
+
+
+def _joined(rows: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distinct rows in lexicographic order, with the weights of equal ones added up."""
+    order = np.lexsort(rows.T[::-1])
+    rows, weights = rows[order], weights[order]
+    first = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+    return rows[first], np.add.reduceat(weights, first)
 
 
 def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
@@ -102,6 +113,8 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
         found = _from_responsibilities(rows, given.responsibilities, settings, step)
     elif given.complete:
         found = None
+    elif settings.n_components == 1:
+        found = _one_component(rows, settings, step)
     else:
         found = _from_method(rows, settings, step, generator)
     start = _overridden(given, found, settings.family)
@@ -124,11 +137,20 @@ def _overridden(given: CheckedStart, found: Mixture | None, family: CovarianceFa
     )
 
 
+def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
+    """The closed form, which EM then only confirms."""
+    family = settings.family
+    covariances = family.from_matrices(covariance_seen(rows, family)[None])
+    if (floor := step.prior.floor()) is not None:
+        covariances = family.add_matrix(covariances, floor)
+    if step.reg_covar > 0.0:
+        covariances = family.add_matrix(covariances, step.reg_covar * np.eye(len(rows.feature_names)))
+    return Mixture(np.ones(1), rows.summary.mean[None, :], covariances, family)
+
+
 def _from_method(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
     sample = draw_sample(rows, settings, generator)
     method, n_trials = _METHODS[settings.init_params]
-    if settings.n_components == 1:
-        n_trials = 1
     trials = []
     for _ in range(n_trials):
         shares = method(sample, settings.n_components, generator)
@@ -178,12 +200,10 @@ def _estimated(
     statistics = rows.given_statistics(shares, means, family.scatter)
     matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
     blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)
-    prior: Prior = step.prior
-    if n_components > 1:
-        # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
-        row_weight = rows.summary.row_weight / rows.summary.n_rows
-        strength = 0.5 * (n_features + 1) * row_weight / n_components
-        prior = WeakPrior(max(strength, 0.5 * prior.pseudo_rows), pooled, prior.floor())
+    # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
+    row_weight = rows.summary.row_weight / rows.summary.n_rows
+    strength = max(0.5 * (n_features + 1) * row_weight / n_components, 0.5 * step.prior.pseudo_rows)
+    prior = WeakPrior(strength, pooled, step.prior.floor())
     return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
 
 
@@ -234,17 +254,19 @@ def _warn_equal_means(start: Mixture) -> None:
 
 
 def _off_the_saddle(start: Mixture, rows: Rows) -> Mixture:
-    """Set the means of components that are identical a little apart, along the data's longest axis."""
-    matrices = start.matrices
-    means = start.means.copy()
+    """A start without components that are identical to the last bit."""
     groups: dict[bytes, list[int]] = {}
-    for k in range(start.n_components):
-        groups.setdefault(start.means[k].tobytes() + matrices[k].tobytes(), []).append(k)
-    twins = [group for group in groups.values() if len(group) > 1]
-    if not twins:
-        return start
-    axis = longest_axis(rows.covariance())
-    for group in twins:
-        places = np.linspace(-1.0, 1.0, len(group))
-        means[group] += NUDGE * places[:, None] * axis
-    return Mixture(start.weights, means, start.covariances, start.family)
+    for k, matrix in enumerate(start.matrices):
+        groups.setdefault(start.means[k].tobytes() + matrix.tobytes(), []).append(k)
+    return nudged_apart(start, [group for group in groups.values() if len(group) > 1], rows)
+
+
+def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance: float = NUDGE) -> Mixture:
+    """The same mixture with the means of each group set apart along the data's longest axis."""
+    if not groups:
+        return mixture
+    means = mixture.means.copy()
+    axis = longest_axis(covariance_seen(rows, mixture.family))
+    for group in groups:
+        means[group] += distance * np.linspace(-1.0, 1.0, len(group))[:, None] * axis
+    return Mixture(mixture.weights, means, mixture.covariances, mixture.family)

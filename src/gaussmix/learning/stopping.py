@@ -53,7 +53,9 @@ class History:
         self.objectives.append(step.objective(mixture, log_likelihood))
         self.row_weight, self.n_components = row_weight, mixture.n_components
         unit = 4.0 * EPSILON
-        self.rounding = unit * (abs(self.objectives[-1]) + row_weight)
+        # A mean cannot be closer to its place than its own rounding, in standard deviations.
+        misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
+        self.rounding = unit * (abs(self.objectives[-1]) + row_weight) + misplaced
         self.conditioned_rounding = self.rounding + unit * (
             row_weight * mixture.n_features * mixture.conditioning
         )
@@ -110,9 +112,9 @@ def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
                 "rounding. The covariances are close to singular; rescale or drop columns, or use "
                 "prior='weak'.",
             )
-        if history.n_components == 1:
-            return Outcome(OutcomeKind.CONVERGED, "One component: the solution in closed form.")
         if gain <= history.rounding if limits.monotone else abs(gain) <= history.rounding:
+            if history.n_components == 1:
+                return Outcome(OutcomeKind.CONVERGED, "One component: the solution in closed form.")
             return Outcome(
                 OutcomeKind.CONVERGED, f"Converged after {steps}: the last one gained nothing but rounding."
             )

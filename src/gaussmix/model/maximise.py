@@ -108,9 +108,10 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     family, n_features = current.family, current.n_features
     counts = statistics.counts + step.prior.pseudo_rows
     scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
-    without = is_emptied(statistics) & (step.prior.pseudo_rows == 0.0)
+    shared = family.matrix_count(current.n_components) == 1
+    without = is_emptied(statistics) & (step.prior.pseudo_rows == 0.0) & (not shared)
     covariances = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
-    if without.any() and family.matrix_count(current.n_components) > 1:
+    if without.any():
         covariances = covariances.copy()
         covariances[without] = current.covariances[without]
     if (floor := step.prior.floor()) is not None:

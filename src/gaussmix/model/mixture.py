@@ -95,6 +95,12 @@ class Mixture:
             log_weights, self.means, self.precision_factors, self.log_determinants, self.family.factor_form
         )
 
+    @cached_property
+    def remoteness(self) -> float:
+        """How many standard deviations the farthest mean lies from the origin."""
+        diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
+        return float(np.linalg.norm(self.means * diagonals, axis=1).max())
+
     @property
     def precisions(self) -> FloatArray:
         """Inverse covariances, shaped as ``covariances``."""
@@ -118,6 +124,11 @@ class Mixture:
     def weighted_log_densities(self, rows: FloatArray) -> FloatArray:
         """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K)."""
         return kernels.weighted_log_densities(rows, self.components)
+
+    def log_densities(self, rows: FloatArray) -> FloatArray:
+        """Log N(x; mu_k, Sigma_k) of rows (n, D), without the weights: (n, K)."""
+        unweighted = self.components._replace(log_weights=np.zeros(self.n_components))
+        return kernels.weighted_log_densities(rows, unweighted)
 
     def squared_distances(self, rows: FloatArray) -> FloatArray:
         """Squared Mahalanobis distances of rows (n, D) from the components: (n, K)."""

@@ -9,7 +9,7 @@ import numpy as np
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.mixture import Mixture
-from gaussmix.model.spread import positive_scale, spreadless_directions
+from gaussmix.model.spread import positive_scale
 
 # In a direction in which all rows agree, every component gets this share of the columns' variance.
 FLOOR_SHARE = 1e-6
@@ -94,13 +94,15 @@ class WeakPrior(Prior):
         return -self.strength * float((traces - 2.0 * mixture.log_determinants).sum())
 
 
-def spread_floor(covariance: FloatArray, magnitudes: FloatArray) -> FloatArray | None:
+def spread_floor(flat: FloatArray, covariance: FloatArray, magnitudes: FloatArray) -> FloatArray | None:
     """The covariance (D, D) to hold fixed along directions without spread; None where there are none.
 
     Parameters
     ----------
+    flat : (D, M) array
+        Unit directions without spread, in standardised columns.
     covariance : (D, D) array
-        Of all rows; only its diagonal counts where it is diagonal.
+        Of all rows.
     magnitudes : (D,) array
         Largest absolute value in each column: the scale of a column that is constant.
 
@@ -109,7 +111,6 @@ def spread_floor(covariance: FloatArray, magnitudes: FloatArray) -> FloatArray |
     Holding a block fixed keeps every M-step a maximum over the covariances that contain it, so the
     objective still rises; and as all components get the same, it takes no side between them.
     """
-    flat = spreadless_directions(covariance)
     if flat.shape[1] == 0:
         return None
     scaled = flat * positive_scale(covariance, np.where(magnitudes > 0.0, magnitudes, 1.0))[:, None]

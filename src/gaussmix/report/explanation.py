@@ -1,5 +1,6 @@
 """EM as a person would do it by hand: every quantity of every iteration, as plain data."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,7 +161,8 @@ def _explained(rows: Rows, mixture: Mixture, most: int | None) -> list[tuple[Exp
             undecided = np.argsort(certainty, kind="stable")[: most + FIRST_ROWS]
             early = chosen[: max(0, FIRST_ROWS - seen)]
             chosen = np.union1d(early, undecided)
-        densities = np.exp(mixture.weighted_log_densities(tile[chosen]) - mixture.components.log_weights)
+        with np.errstate(over="ignore"):
+            densities = np.exp(mixture.log_densities(tile[chosen]))
         for place, i in enumerate(chosen):
             row = _row(seen + int(i) + 1, tile[i], float(weights[i]), densities[place], shares[i])
             explained.append((row, float(certainty[i])))
@@ -183,7 +185,8 @@ def _step_json(step: ExplainedStep) -> dict[str, Any]:
             {
                 "row": row.number,
                 "x": row.x,
-                "densities": row.densities,
+                # A density beyond the floats' range has no JSON number.
+                "densities": [value if math.isfinite(value) else None for value in row.densities],
                 "responsibilities": row.responsibilities,
             }
             for row in step.rows

@@ -58,7 +58,7 @@ def _row_table(explanation: Explanation, step: ExplainedStep) -> Table:
     table.add_column("row", justify="right", style="dim")
     shown = names[:FEATURES_SHOWN] + (["..."] if len(names) > FEATURES_SHOWN else [])
     for name in ["x"] if single else shown:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     components = _components(step.mixture)
     spread = "s2" if single else "S"
     for k in components:

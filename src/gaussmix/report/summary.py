@@ -1,6 +1,6 @@
 """A fit as plain facts. Every renderer takes a ``FitSummary`` and computes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,13 @@ class FitSummary:
     facts: dict[str, Any]
     """What is known of the fit itself: empty for a mixture that was never fitted here."""
     notes: tuple[str, ...] = ()
+    columns_named: bool = True
+    """Whether the feature names are the user's."""
 
     def as_json(self) -> dict[str, Any]:
         """The stable form that ``--json`` prints."""
         return {
+            **self.facts,
             "schema": JSON_SCHEMA,
             "schema_version": JSON_VERSION,
             "covariance": self.covariance,
@@ -55,13 +58,16 @@ class FitSummary:
             "means": self.means,
             "covariances": self.covariances,
             "n_parameters": self.n_parameters,
-            **self.facts,
             "notes": list(self.notes),
         }
 
 
 def summarise(
-    result: FitResult, rows: Rows, settings: FitSettings, notes: tuple[str, ...] = ()
+    result: FitResult,
+    rows: Rows,
+    settings: FitSettings,
+    notes: tuple[str, ...] = (),
+    columns_named: bool = True,
 ) -> FitSummary:
     """Collect the facts of a fit.
 
@@ -75,15 +81,18 @@ def summarise(
         What was asked for.
     notes : tuple of str
         Said before the fit: columns left out and the like.
+    columns_named : bool
+        Whether the feature names are the user's.
     """
     review = result.review
     if review is None:
         raise ValueError("a result without a review cannot be summarised")
     facts = {**_fit_facts(result, rows, review), "tol": settings.tol, "max_iter": settings.max_iter}
     prior = None if settings.prior == "none" else settings.prior
-    return _of_mixture(
+    summary = _of_mixture(
         result.mixture, rows.feature_names, prior, settings.seed, facts, notes + _misfit_notes(review)
     )
+    return replace(summary, columns_named=columns_named)
 
 
 def of_saved(saved: SavedModel) -> FitSummary:
@@ -91,13 +100,15 @@ def of_saved(saved: SavedModel) -> FitSummary:
     facts = dict(saved.facts)
     notes = tuple(str(note) for note in facts.pop("notes", ()))
     prior, seed = facts.pop("prior", None), facts.pop("seed", None)
-    return _of_mixture(saved.mixture, saved.feature_names, prior, seed, facts, notes)
+    named = facts.pop("columns_named", True)
+    summary = _of_mixture(saved.mixture, saved.feature_names, prior, seed, facts, notes)
+    return replace(summary, columns_named=named)
 
 
 def to_saved(summary: FitSummary, mixture: Mixture) -> SavedModel:
     """What a model file keeps of a fit."""
     facts = {**summary.facts, "prior": summary.prior, "seed": summary.seed, "notes": list(summary.notes)}
-    return SavedModel(mixture, summary.feature_names, {**facts, "columns_named": True})
+    return SavedModel(mixture, summary.feature_names, {**facts, "columns_named": summary.columns_named})
 
 
 def _of_mixture(

@@ -45,7 +45,7 @@ def component_table(summary: FitSummary) -> Table:
     wide = summary.n_features <= WIDEST_TABLE
     columns = [clean(name) for name in summary.feature_names] if wide else []
     for name in columns:
-        table.add_column(f"{name} (mean ± sd)", justify="right", overflow="fold")
+        table.add_column(Text(f"{name} (mean ± sd)"), justify="right", overflow="fold")
     if not wide:
         table.add_column("feature")
         table.add_column("mean ± sd", justify="right")
@@ -56,7 +56,7 @@ def component_table(summary: FitSummary) -> Table:
             table.add_row(*head, *cells[k])
             continue
         for j, name in enumerate(summary.feature_names):
-            table.add_row(*(head if j == 0 else [""] * len(head)), clean(name), cells[k][j])
+            table.add_row(*(head if j == 0 else [""] * len(head)), Text(clean(name)), cells[k][j])
     return table
 
 
@@ -98,7 +98,7 @@ def _quality(summary: FitSummary) -> Text:
     facts = summary.facts
     if "log_likelihood" not in facts:
         return Text("")
-    prior = "no prior" if summary.prior is None else f"{summary.prior} prior"
+    prior = "no prior" if summary.prior is None else f"{clean(summary.prior)} prior"
     return Text(
         f"log-likelihood {facts['log_likelihood']:.6f} ({prior}; {summary.n_parameters} parameters)   "
         f"BIC {facts['bic']:.3f}   AIC {facts['aic']:.3f}   ICL {facts['icl']:.3f}   (lower is better)\n"

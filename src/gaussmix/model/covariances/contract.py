@@ -111,8 +111,8 @@ class CovarianceFamily(ABC):
         """The diagonals of the factors: (K, D); 1 / them are conditional standard deviations."""
 
     @abstractmethod
-    def whitener(self, covariance: FloatArray) -> FloatArray:
-        """W (D, M) so that distances between rows x W are in units this family cannot change."""
+    def whitened(self, rows: FloatArray, covariance: FloatArray) -> FloatArray:
+        """Rows (n, D) in units that this family cannot change, given their covariance (D, D): (n, M)."""
 
     def spreadless_directions(self, covariance: FloatArray) -> FloatArray:
         """Directions (D, M) without spread that would make a covariance of this family singular."""

@@ -62,8 +62,15 @@ class Diag(CovarianceFamily):
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors
 
-    def whitener(self, covariance: FloatArray) -> FloatArray:
-        return np.diag(1.0 / positive_scale(covariance, np.ones(covariance.shape[0])))
+    def whitened(self, rows: FloatArray, covariance: FloatArray) -> FloatArray:
+        whitened: FloatArray = rows / positive_scale(covariance, np.ones(covariance.shape[0]))
+        return whitened
+
+    def spreadless_directions(self, covariance: FloatArray) -> FloatArray:
+        constant = np.flatnonzero(np.diagonal(covariance) == 0.0)
+        directions = np.zeros((covariance.shape[0], len(constant)))
+        directions[constant, np.arange(len(constant))] = 1.0
+        return directions
 
     def least_rows(self, n_features: int) -> int:
         return 2

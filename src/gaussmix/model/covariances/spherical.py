@@ -61,9 +61,9 @@ class Spherical(CovarianceFamily):
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.broadcast_to(factors[:, None], (n_components, n_features))
 
-    def whitener(self, covariance: FloatArray) -> FloatArray:
-        scaled: FloatArray = np.eye(covariance.shape[0]) / np.sqrt(np.trace(covariance))
-        return scaled
+    def whitened(self, rows: FloatArray, covariance: FloatArray) -> FloatArray:
+        whitened: FloatArray = rows / np.sqrt(np.trace(covariance))
+        return whitened
 
     def spreadless_directions(self, covariance: FloatArray) -> FloatArray:
         # A sphere has spread in every direction as soon as it has any.

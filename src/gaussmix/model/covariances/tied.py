@@ -64,8 +64,9 @@ class Tied(CovarianceFamily):
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.broadcast_to(np.diagonal(factors), (n_components, n_features))
 
-    def whitener(self, covariance: FloatArray) -> FloatArray:
-        return whitener(covariance)
+    def whitened(self, rows: FloatArray, covariance: FloatArray) -> FloatArray:
+        whitened: FloatArray = rows @ whitener(covariance)
+        return whitened
 
     def least_rows(self, n_features: int) -> int:
         return 2

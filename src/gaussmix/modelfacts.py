@@ -1,0 +1,95 @@
+"""What a model file may say of the fit it came from: known names, values of a known kind, nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gaussmix.errors import ModelFileError
+
+LONGEST_TEXT, LONGEST_LIST = 100_000, 100_000
+
+
+def checked_facts(facts: Any, n_components: int) -> dict[str, Any]:
+    """Facts as they were saved, if they are what gaussmix saves.
+
+    Raises
+    ------
+    ModelFileError
+        Naming the first fact that is unknown or of the wrong kind.
+    """
+    if not isinstance(facts, dict):
+        raise ModelFileError("facts must be an object")
+    for name, value in facts.items():
+        if name not in _KINDS or not _KINDS[name](value):
+            raise ModelFileError(f"the fact {name[:40]!r} is not one that gaussmix saves, or not of its kind")
+    if len(facts.get("rows_assigned", [0.0] * n_components)) != n_components:
+        raise ModelFileError("rows_assigned must have one number a component")
+    missing = _WITH_A_FIT - facts.keys()
+    if missing and len(missing) < len(_WITH_A_FIT):
+        raise ModelFileError(f"the facts of a fit lack {', '.join(sorted(missing))}")
+    return facts
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e308
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _list_of(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and len(value) <= LONGEST_LIST and all(map(kind, value))
+
+
+def _doubt(value: Any) -> bool:
+    kinds = {"component": _count, "trouble": _text, "sentence": _text}
+    return (
+        isinstance(value, dict)
+        and value.keys() == kinds.keys()
+        and all(kinds[n](v) for n, v in value.items())
+    )
+
+
+def _or_none(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or kind(value)
+
+
+_OF_A_FIT: dict[str, Callable[[Any], bool]] = {
+    "log_likelihood": _number,
+    "objective": _number,
+    "bic": _number,
+    "aic": _number,
+    "icl": _number,
+    "n_iterations": _count,
+    "outcome": _text,
+    "outcome_sentence": _text,
+    "converged": _flag,
+    "doubts": _list_of(_doubt),
+    "n_rows": _count,
+    "row_weight": _number,
+    "rows_assigned": _list_of(_number),
+    "sure_share": _number,
+    "n_unexplained": _count,
+    "unexplained_rows": _list_of(_count),
+    "tail_weight": _number,
+    "n_starts": _count,
+    "failed_starts": _list_of(_text),
+    "tol": _number,
+    "max_iter": _count,
+}
+_WITH_A_FIT = _OF_A_FIT.keys()
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    **_OF_A_FIT,
+    "prior": _or_none(lambda value: value == "weak"),
+    "seed": _or_none(_count),
+    "notes": _list_of(_text),
+    "columns_named": _flag,
+}
