@@ -1,0 +1,73 @@
+"""Every example in the documentation is run, and what is generated is up to date."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [code for found, code in BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
+
+
+@pytest.fixture
+def beside_the_data(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "tests" / "data", tmp_path / "tests" / "data")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+def test_python_blocks_run(page, beside_the_data):
+    namespace = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")], ids=lambda p: p.name)
+def test_console_blocks_print_what_they_show(page, beside_the_data):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for block in blocks(page, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *shown = part.splitlines()
+            done = subprocess.run(
+                command, shell=True, capture_output=True, text=True, env=environment, check=False
+            )
+            assert done.returncode == 0, (command, done.stderr)
+            for line in shown:
+                assert line.strip() in done.stdout, (command, line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_what_is_generated_is_up_to_date():
+    done = subprocess.run(
+        [sys.executable, "docs/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_pictures_fetch_nothing():
+    for picture in (ROOT / "docs" / "images").glob("*.svg"):
+        assert not re.search(r"url\([\"']?http|@import|href=", picture.read_text())
+
+
+def test_docstring_examples_run():
+    import doctest
+
+    from gaussmix.estimators import mixture
+
+    assert doctest.testmod(mixture).failed == 0
+    assert doctest.testmod(mixture).attempted > 3
