@@ -373,3 +373,38 @@ def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
         done = subprocess.run([*command, "--json"], capture_output=True, check=True, env=environment)
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_a_million_rows_need_the_data_and_less_than_300_mb(tmp_path):
+    """Peak memory of the whole process, interpreter included."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1_000_000, 2)) + 5.0 * rng.integers(0, 2, size=(1_000_000, 1))
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"a": rows[:, 0], "b": rows[:, 1]}), path)
+    code = (
+        "import re, sys\n"
+        "from gaussmix.cli.main import main\n"
+        "try:\n"
+        "    main(['fit', sys.argv[1], '-k', '2', '--json'])\n"
+        "finally:\n"
+        "    sys.stderr.write(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["converged"] is True
+    assert int(done.stderr.split()[-1]) * 1024 < rows.nbytes + 300e6
+
+
+def test_progress_is_shown_on_a_terminal(tmp_path, faithful, monkeypatch, capsys):
+    from rich.console import Console
+
+    from gaussmix.cli import progress
+    from gaussmix.data.memory import MemoryRows
+    from gaussmix.learning.search import search
+    from gaussmix.learning.settings import FitSettings
+
+    screen = io.StringIO()
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=screen, force_terminal=True, width=80))
+    with progress.fit_progress() as watch:
+        search(MemoryRows(faithful), FitSettings(3), watch)
+    assert "iteration" in screen.getvalue()

@@ -1,5 +1,6 @@
 """What must hold for any rows: the objective rises, and the answer does not depend on accidents."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -15,6 +16,7 @@ from gaussmix.kernels import reference
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import FAMILIES
+from gaussmix.model.mixture import Mixture
 
 FAMILY_NAMES = [family.name for family in FAMILIES]
 
@@ -128,13 +130,32 @@ def test_full_covariance_is_affine_equivariant(seed):
 def test_the_size_of_tiles_does_not_matter(rows, family, tile_size):
     n_features = rows.shape[1]
     covariances = family.from_matrices(np.stack([50.0 * np.eye(n_features)] * 2))
-    from gaussmix.model.mixture import Mixture
-
     mixture = Mixture([0.3, 0.7], np.array([[-10.0], [20.0]]) * np.ones(n_features), covariances, family)
     whole = reference.expected_sums(rows, None, mixture.components, family.scatter, len(rows))
     parts = reference.expected_sums(rows, None, mixture.components, family.scatter, tile_size)
     for found, expected in zip(parts, whole, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=40)
+@given(tables, st.sampled_from(FAMILIES), st.lists(st.integers(0, 80), max_size=4), st.booleans())
+def test_shards_merge_to_the_whole(recipe, family, cuts, weighted):
+    rows = rows_of(recipe)
+    n_rows, n_features = rows.shape
+    weights = np.random.default_rng(recipe[0]).uniform(0.1, 3.0, n_rows) if weighted else np.ones(n_rows)
+    covariances = family.from_matrices(np.stack([4.0 * np.eye(n_features)] * 2))
+    mixture = Mixture([0.3, 0.7], np.array([[-2.0], [3.0]]) * np.ones(n_features), covariances, family)
+    bounds = [0, *sorted({c for c in cuts if 0 < c < n_rows}), n_rows]
+    shards = [
+        MemoryRows(rows[a:b], weights[a:b]).expected_statistics(mixture)
+        for a, b in itertools.pairwise(bounds)
+    ]
+    merged = shards[0]
+    for shard in shards[1:]:
+        merged = merged + shard
+    whole = MemoryRows(rows, weights).expected_statistics(mixture)
+    for found, expected in zip(merged.sums, whole.sums, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-9)
 
 
 @settings(max_examples=30)

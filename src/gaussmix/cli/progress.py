@@ -1,11 +1,11 @@
-"""A progress line for fits that take long, on a terminal only."""
+"""A progress bar for fits that take long, on a terminal only."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.learning.em import Watch, silent
 from gaussmix.learning.stopping import History, remaining_gain
@@ -22,7 +22,8 @@ def fit_progress() -> Iterator[Watch]:
     if not console.is_terminal:
         yield silent
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    # How long EM will take is not known, so the bar moves without an end.
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("fitting", total=None, visible=False)
         began = time.monotonic()
