@@ -145,6 +145,9 @@ DECISIONS = {1: centred_statistics, 2: stopping, 3: prior, 4: default_start, 5: 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for number in map(int, sys.argv[1:] or DECISIONS):
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit() and int(word) in DECISIONS]
+    if len(numbers) < len(sys.argv) - 1:
+        sys.exit(f"choose from {', '.join(map(str, DECISIONS))}")
+    for number in numbers or DECISIONS:
         print(f"\n== {DECISIONS[number].__doc__}")
         DECISIONS[number]()

@@ -68,6 +68,7 @@ _OF_A_FIT: dict[str, Callable[[Any], bool]] = {
     "bic": _number,
     "aic": _number,
     "icl": _number,
+    "bic_of_one_component": lambda value: value is None or _number(value),
     "n_iterations": _count,
     "outcome": _text,
     "outcome_sentence": _text,

@@ -128,7 +128,7 @@ def _content(path: str | Path, raw: bytes) -> dict[str, Any]:
     try:
         document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a model file: {error}") from error
+        raise ModelFileError(f"{path}: not a model file, for it is not JSON ({error})") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelFileError(f"{path}: not a model file: it does not say that its format is {FORMAT!r}")
     version = document.get("version")

@@ -75,6 +75,8 @@ def refuse_overwriting(data: str, *outputs: str | None) -> None:
         If an output is the input, or its folder cannot be written to.
     """
     for path in outputs:
+        if path == "-":
+            raise SettingsError("an output needs a file name; - is standard input")
         if path is not None and data != "-" and Path(path).exists() and Path(path).samefile(data):
             raise DataError(f"{path}: is the input; choose another name for the output")
         if path is not None and not os.access(Path(path).resolve().parent, os.W_OK):

@@ -93,9 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         code = INTERRUPTED
     except GaussmixError as error:
-        from gaussmix.report.words import sentence_safe
+        from gaussmix.report.words import as_options, sentence_safe
 
-        click.echo(f"gaussmix: {sentence_safe(str(error))}", err=True)
+        click.echo(f"gaussmix: {sentence_safe(as_options(str(error)))}", err=True)
         code = exit_code(error)
     except MemoryError:
         click.echo("gaussmix: out of memory; use fewer columns or a machine with more", err=True)

@@ -23,7 +23,7 @@ from gaussmix.learning.settings import (
     GivenStart,
 )
 from gaussmix.model.covariances import FAMILIES
-from gaussmix.report.words import sentence_safe
+from gaussmix.report.words import as_options, sentence_safe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -142,7 +142,7 @@ def table_from(data: str, columns: str | None, drop_missing: bool) -> Table:
 
 def say(message: str) -> None:
     """Tell the person at the terminal something that is not a result."""
-    click.echo(sentence_safe(message), err=True)
+    click.echo(sentence_safe(as_options(message)), err=True)
 
 
 @contextmanager

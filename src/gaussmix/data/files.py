@@ -165,7 +165,12 @@ def _from_source(path: str, source: _Source, columns: Sequence[str] | None) -> T
         f"column {names[p]!r} holds integers beyond 2^53, which were rounded; leave identifiers out"
         for p in rounded
     )
-    notes = (*source.notes, *renamed, *left_out, *imprecise)
+    counting = tuple(
+        f"column {names[p]!r} only counts the rows; choose others with --columns if it is a row number"
+        for j, p in enumerate(chosen)
+        if columns is None and len(matrix) > 2 and len(chosen) > 1 and _counts_rows(matrix[:, j])
+    )
+    notes = (*source.notes, *renamed, *left_out, *imprecise, *counting)
     return Table(matrix, tuple(names[position] for position in chosen), notes)
 
 
@@ -187,6 +192,10 @@ def _filled(source: _Source, positions: list[int]) -> tuple[NDArray[Any], list[i
             matrix[first : first + len(batch), j] = values.to_numpy(zero_copy_only=False)
         first += len(batch)
     return matrix[:first], sorted(rounded)
+
+
+def _counts_rows(column: NDArray[Any]) -> bool:
+    return bool(column[1] - column[0] == 1.0 and (np.diff(column) == 1.0).all())
 
 
 def _beyond_floats(column: pa.Array) -> bool:

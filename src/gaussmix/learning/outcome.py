@@ -81,8 +81,9 @@ class Outcome:
 def collapsed(collapse: DegenerateComponentError, steps: str) -> Outcome:
     """The outcome of a fit that a component's collapse has ended."""
     sentence = (
-        f"Stopped after {steps}: {collapse}, so the likelihood grows without bound and has no maximum "
-        "here. Use prior='weak', fewer components, or a simpler covariance."
+        f"Stopped after {steps}: {collapse} in the next step, so the likelihood grows without bound and has "
+        "no maximum here. The mixture is the one before that step. Use prior='weak', fewer components, or a "
+        "simpler covariance."
     )
     doubts: tuple[Doubt, ...] = ()
     if collapse.component is not None:

@@ -85,8 +85,8 @@ def _floor(
     if settings.prior == "none":
         return None
     warnings.warn(
-        f"{sentence} The prior holds their variance fixed, alike in all components, so they tell no "
-        "groups apart.",
+        f"{sentence} The prior holds the variance along such directions fixed, alike in all components: "
+        "they tell no groups apart.",
         DataWarning,
         stacklevel=2,
     )
@@ -103,8 +103,8 @@ def _flat_sentence(rows: Rows, flat: FloatArray) -> str:
     n_collinear = flat.shape[1] - len(constant)
     if n_collinear > 0 and summary.n_rows <= n_features:
         sentences.append(
-            f"{n_features} features are more than {summary.n_rows} rows can tell apart: covariance 'diag', "
-            "or fewer columns, would be a sounder choice."
+            f"{n_features} features are more than {summary.n_rows} rows can tell apart: covariance 'diag' "
+            "or fewer columns would be sounder."
         )
     elif n_collinear > 0:
         taking_part = [

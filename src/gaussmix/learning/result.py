@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.outcome import Outcome
 from gaussmix.learning.review import Review
 from gaussmix.learning.stopping import History
@@ -41,6 +42,8 @@ class FitResult:
         What went wrong with those that were dropped.
     trace : tuple of TraceStep
         Every E-step of the start that won, if that was asked for.
+    prior_share : (K, D) array or None
+        How much of each variance comes from the prior and not from rows.
     """
 
     mixture: Mixture
@@ -50,6 +53,7 @@ class FitResult:
     n_starts: int = 1
     failures: tuple[str, ...] = ()
     trace: tuple[TraceStep, ...] = ()
+    prior_share: FloatArray | None = None
 
     @property
     def log_likelihood(self) -> float:

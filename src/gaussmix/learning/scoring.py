@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from gaussmix import kernels
 from gaussmix.data.rows import Rows
 from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.prepare import covariance_seen
 from gaussmix.learning.review import unexplained_distance
+from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.mixture import Mixture
 
 
@@ -79,6 +81,18 @@ def icl(log_likelihood: float, n_parameters: int, row_weight: float, log_certain
     Biernacki, Celeux and Govaert (2000); mclust's ``icl`` with the sign turned.
     """
     return bic(log_likelihood, n_parameters, row_weight) - 2.0 * log_certainty
+
+
+def one_component_bic(rows: Rows, family: CovarianceFamily) -> float | None:
+    """BIC of a single component, in closed form; None where the rows lie in a flat subspace."""
+    covariance = covariance_seen(rows, family)
+    if family.spreadless_directions(covariance).shape[1] > 0:
+        return None
+    summary, n_features = rows.summary, len(rows.feature_names)
+    one = Mixture(np.ones(1), summary.mean[None, :], family.from_matrices(covariance[None]), family)
+    # At the maximum the squared distances average to D, in every family.
+    mean = one.log_determinants[0] - 0.5 * n_features * (1.0 + np.log(2.0 * np.pi))
+    return bic(float(summary.row_weight * mean), one.n_parameters, summary.row_weight)
 
 
 def labels_of(mixture: Mixture, matrix: NDArray[Any]) -> np.ndarray:

@@ -68,7 +68,7 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         except DegenerateComponentError as failure:
             failures.append(str(failure))
             continue
-        result = _reviewed(rows, replace(result, trace=tuple(steps)), settings)
+        result = _reviewed(rows, replace(result, trace=tuple(steps)), settings, step)
         if best is None or _rank(result) > _rank(best):
             best = result
     if best is None:
@@ -113,7 +113,7 @@ def _rank(result: FitResult) -> tuple[bool, bool, float]:
     return (outcome.collapse is None, not outcome.doubts, result.objective)
 
 
-def _reviewed(rows: Rows, result: FitResult, settings: FitSettings) -> FitResult:
+def _reviewed(rows: Rows, result: FitResult, settings: FitSettings, step: MStep) -> FitResult:
     """Bring the components into order and look at the rows once more."""
     if not settings.given.says_something:
         order = result.mixture.canonical_order()
@@ -125,7 +125,12 @@ def _reviewed(rows: Rows, result: FitResult, settings: FitSettings) -> FitResult
         )
     review = review_rows(rows, result.mixture)
     doubts = review.doubts(result.mixture)
-    return replace(result, review=review, outcome=result.outcome.with_doubts(doubts))
+    return replace(
+        result,
+        review=review,
+        outcome=result.outcome.with_doubts(doubts),
+        prior_share=step.prior.share_of_variances(result.mixture, rows.summary.row_weight),
+    )
 
 
 def _recording(watch: Watch, steps: list[TraceStep]) -> Watch:

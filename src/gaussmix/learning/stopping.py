@@ -122,8 +122,8 @@ def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
         if remaining is not None and remaining < limits.tol * history.row_weight:
             return Outcome(
                 OutcomeKind.CONVERGED,
-                f"Converged after {steps}: at most about {remaining / history.row_weight:.1g} nats a row "
-                "are left to gain.",
+                f"Converged after {steps}: about {remaining / history.row_weight:.1g} nats a row are left to "
+                "gain from this start.",
             )
     if iterations >= limits.max_iter:
         return Outcome(OutcomeKind.ITERATION_LIMIT, _limit_sentence(history, steps))
@@ -134,9 +134,10 @@ def _limit_sentence(history: History, steps: str) -> str:
     if history.n_iterations == 0:
         return "max_iter=0: this is the start itself, scored."
     remaining = remaining_gain(history)
-    left = (
-        "the gains have not begun to shrink"
-        if remaining is None
-        else f"about {remaining / history.row_weight:.1g} nats a row are left to gain"
-    )
+    if remaining is not None:
+        left = f"about {remaining / history.row_weight:.1g} nats a row are left to gain"
+    elif history.n_iterations <= RATES:
+        left = "that is too few to estimate what is left to gain"
+    else:
+        left = "the gains are not shrinking yet"
     return f"Stopped at the limit of {steps} before convergence: {left}. Raise max_iter."

@@ -34,6 +34,10 @@ class Prior(ABC):
         """A matrix (D, D) fixed in each covariance along directions without spread, or None."""
 
     @abstractmethod
+    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:
+        """How much of each component's variances comes from the prior and not from rows: (K, D)."""
+
+    @abstractmethod
     def log_density(self, mixture: Mixture) -> float:
         """The penalty, up to a constant: objective = log-likelihood + this."""
 
@@ -52,6 +56,9 @@ class NoPrior(Prior):
 
     def floor(self) -> FloatArray | None:
         return None
+
+    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:  # noqa: ARG002
+        return np.zeros(mixture.means.shape)
 
     def log_density(self, mixture: Mixture) -> float:  # noqa: ARG002
         return 0.0
@@ -88,6 +95,15 @@ class WeakPrior(Prior):
 
     def floor(self) -> FloatArray | None:
         return self.fixed
+
+    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:
+        family, n_components, n_features = mixture.family, mixture.n_components, mixture.n_features
+        counts = mixture.weights * row_weight + self.pseudo_rows
+        # What the M-step would give if the rows had no scatter at all.
+        alone = family.estimate(counts, np.asarray(self.pseudo_scatter(family, n_components)), n_features)
+        variances = family.variances(mixture.covariances, n_components, n_features)
+        share: FloatArray = family.variances(alone, n_components, n_features) / variances
+        return share
 
     def log_density(self, mixture: Mixture) -> float:
         traces = mixture.family.traces(mixture.precision_factors, self.covariance, mixture.n_components)

@@ -66,6 +66,8 @@ class Explanation:
     """2 a of the weak prior; 0 without a prior."""
     reg_covar: float
     outcome_sentence: str
+    start_sentence: str = ""
+    """Where the first mixture comes from, if it was not given."""
 
     def as_json(self) -> dict[str, Any]:
         """The stable form that ``explain --json`` prints."""
@@ -109,7 +111,14 @@ def explain(
         pseudo_rows,
         settings.reg_covar,
         _ending(result),
+        "" if settings.given.says_something else _START.format(method=settings.init_params),
     )
+
+
+_START = (
+    "The start is our own ({method}); its covariances are smoothed with a few pseudo-rows of all rows' "
+    "covariance, so that no component begins as a spike. --means, --variances and --weights give another."
+)
 
 
 def _ending(result: FitResult) -> str:

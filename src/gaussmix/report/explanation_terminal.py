@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.model.mixture import Mixture
-from gaussmix.report.explanation import ExplainedStep, Explanation
+from gaussmix.report.explanation import FIRST_ROWS, UNDECIDED_ROWS, ExplainedStep, Explanation
 from gaussmix.report.words import clean, number, sentence_safe
 
 # Sums of up to this many terms are written out in full.
@@ -22,6 +22,8 @@ COVARIANCE_LINES = 3
 def explanation_report(explanation: Explanation) -> RenderableType:
     """All steps, one after another, and how EM ended."""
     parts = [part for step in explanation.steps for part in step_parts(explanation, step)]
+    if explanation.start_sentence:
+        parts.insert(0, Text(explanation.start_sentence, style="dim"))
     return Group(*parts, Text(sentence_safe(explanation.outcome_sentence), style="bold"))
 
 
@@ -29,14 +31,19 @@ def step_parts(explanation: Explanation, step: ExplainedStep) -> Iterator[Render
     """One iteration."""
     yield Text(f"Iteration {step.iteration}", style="bold underline")
     yield Text(f"With {_mixture_words(step.mixture, explanation.feature_names)}:")
-    yield Text("E-step: how likely each component makes each row, and the shares that follow", style="bold")
+    yield Text(
+        "E-step: how likely each component makes each row (N), and the responsibilities that follow (r)",
+        style="bold",
+    )
     yield _row_table(explanation, step)
     unseen = step.mixture.n_components - len(_components(step.mixture))
     if unseen:
         yield Text(f"and {unseen} more components (--json has them all)", style="dim")
     hidden = step.n_rows - len(step.rows)
     if hidden:
-        yield Text(f"and {hidden:,} more rows, more decided than these (--all-rows shows them)", style="dim")
+        shown = f"these are the first {FIRST_ROWS} and the {UNDECIDED_ROWS} most undecided"
+        yield Text(f"and {hidden:,} more rows ({shown}; --all-rows shows all)", style="dim")
+    yield Text("\n".join(_e_step_lines(step)))
     yield Text(f"log-likelihood = sum of log(weighted sum of the densities) = {step.log_likelihood:.6f}")
     if step.next is None:
         return
@@ -51,6 +58,31 @@ def step_parts(explanation: Explanation, step: ExplainedStep) -> Iterator[Render
         yield Text(f"log-likelihood {way}: gained {gained:.6f}\n")
 
 
+def _e_step_lines(step: ExplainedStep) -> list[str]:
+    """The densities and responsibilities of the first row, written out."""
+    row, mixture = step.rows[0], step.mixture
+    lines = [f"for row {row.number}:"]
+    lines += [f"  {_density_formula(step, k)} = {_density(row.densities[k])}" for k in _components(mixture)]
+    terms = [f"{mixture.weights[k]:.4f}*{_density(row.densities[k])}" for k in _components(mixture)]
+    more = " + ..." if mixture.n_components > len(terms) else ""
+    total = " + ".join(terms) + more
+    lines.append(f"  responsibility 1 = {terms[0]} / ({total}) = {row.responsibilities[0]:.4f}")
+    return lines
+
+
+def _density_formula(step: ExplainedStep, k: int) -> str:
+    row, mixture, i = step.rows[0], step.mixture, k + 1
+    if mixture.n_features == 1:
+        x, mean, variance = f"{row.x[0]:.6g}", _fixed(mixture.means[k, 0]), _fixed(mixture.matrices[k, 0, 0])
+        return f"N({x}; mu_{i}, s2_{i}) = exp(-({x} - {mean})^2 / (2*{variance})) / sqrt(2 pi {variance})"
+    distance = float(mixture.squared_distances(np.array([row.x]))[0, k])
+    determinant = float(np.exp(-2.0 * mixture.log_determinants[k]))
+    return (
+        f"N(x; mu_{i}, S_{i}) = exp(-d^2 / 2) / sqrt((2 pi)^{mixture.n_features} |S_{i}|), with d^2 = "
+        f"(x - mu_{i})^T S_{i}^-1 (x - mu_{i}) = {number(distance, 6)}, |S_{i}| = {number(determinant, 6)},"
+    )
+
+
 def _row_table(explanation: Explanation, step: ExplainedStep) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     names = [clean(name) for name in explanation.feature_names]
@@ -61,10 +93,14 @@ def _row_table(explanation: Explanation, step: ExplainedStep) -> Table:
         table.add_column(Text(name), justify="right")
     components = _components(step.mixture)
     spread = "s2" if single else "S"
+    # The full headings of two groups fit any terminal; of more, N and r have to do.
+    short = len(components) > 2 or len(shown) > 2
     for k in components:
-        table.add_column(f"N(x; mu_{k + 1}, {spread}_{k + 1})", justify="right", overflow="fold")
+        heading = f"N_{k + 1}" if short else f"N(x; mu_{k + 1}, {spread}_{k + 1})"
+        table.add_column(heading, justify="right", overflow="fold")
     for k in components:
-        table.add_column(f"responsibility {k + 1}", justify="right", overflow="fold")
+        heading = f"r_{k + 1}" if short else f"responsibility {k + 1}"
+        table.add_column(heading, justify="right", overflow="fold")
     for row in step.rows:
         values = [f"{value:.6g}" for value in row.x[:FEATURES_SHOWN]]
         values += ["..."] if len(row.x) > FEATURES_SHOWN else []
@@ -84,8 +120,8 @@ def _m_step_lines(explanation: Explanation, step: ExplainedStep, following: Mixt
         number(explanation.row_weight, 6) if explanation.row_weight % 1 else f"{explanation.row_weight:.0f}"
     )
     lines = [
-        f"N_{i} = {_sum(step, k, lambda row, share: _share(row.weight, share))} = {count:.4f}",
-        f"weight_{i} = N_{i} / n = {count:.4f} / {total} = {following.weights[k]:.4f}",
+        f"N_{i} = {_sum(step, k, lambda row, share: _share(row.weight, share))} = {count:.6f}",
+        f"weight_{i} = N_{i} / n = {count:.6f} / {total} = {following.weights[k]:.4f}",
     ]
     lines += [_mean_line(explanation, step, following, k, j) for j in _features(following)]
     return lines + _SPREAD[following.family.scatter](explanation, step, following, k)
@@ -97,7 +133,7 @@ def _mean_line(explanation: Explanation, step: ExplainedStep, following: Mixture
     terms = _sum(step, k, lambda row, share: f"{_share(row.weight, share)}*{row.x[j]:.6g}")
     written = f"({terms}) / N_{k + 1} = " if len(step.rows) == step.n_rows <= WHOLE_SUM else "sum(r x) / N = "
     return (
-        f"mean_{k + 1}{_of(explanation, j)} = {written}{number(total)} / {count:.4f} "
+        f"mean_{k + 1}{_of(explanation, j)} = {written}{number(total, 8)} / {count:.6f} "
         f"= {_fixed(following.means[k, j])}"
     )
 
@@ -115,10 +151,14 @@ def _spread_line(
     i = k + 1
     if explanation.pseudo_rows:
         pseudo = number(explanation.pseudo_rows, 3)
-        formula = f"(sum(r (x - mean_{i})^2) + {pseudo} S) / ({step.statistics.counts[k]:.4f} + {pseudo})"
-        return f"{what} = {formula} = {_fixed(value)}   (weak prior: S is the variance of all rows)"
+        total = value * (divisor + explanation.pseudo_rows * divisor / step.statistics.counts[k])
+        formula = f"(sum(r (x - mean_{i})^2) + {pseudo} S) / (N_{i} + {pseudo})"
+        numbers = f"{number(total, 8)} / {divisor + explanation.pseudo_rows:.6f}"
+        return (
+            f"{what} = {formula} = {numbers} = {_fixed(value)}   (weak prior: S is the variance of all rows)"
+        )
     written = f"({terms}) / N_{i}" if terms else f"sum(r (x - mean_{i})^2) / N_{i}"
-    return f"{what} = {written} = {number(value * divisor)} / {divisor:.4f} = {_fixed(value)}"
+    return f"{what} = {written} = {number(value * divisor, 8)} / {divisor:.6f} = {_fixed(value)}"
 
 
 def _full_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
@@ -131,7 +171,7 @@ def _full_lines(explanation: Explanation, step: ExplainedStep, following: Mixtur
         lines.append(_spread_line(explanation, step, k, what, float(matrix[a, a]), count, terms))
         for b in range(a) if following.n_features <= COVARIANCE_LINES else ():
             what = f"covariance_{k + 1}{_pair(explanation, a, b)}"
-            lines.append(_product_line(explanation, what, f"N_{k + 1}", matrix[a, b]))
+            lines.append(_product_line(explanation, what, f"N_{k + 1}", float(matrix[a, b]), count))
     if following.n_features > COVARIANCE_LINES:
         listed = _pairs_listed(explanation, following, matrix)
         lines.append(f"covariances_{k + 1}, each sum(r (x_a - mean_a)(x_b - mean_b)) / N_{k + 1}: {listed}")
@@ -151,18 +191,21 @@ def _pooled_lines(explanation: Explanation, step: ExplainedStep, following: Mixt
     return [
         _product_line(
             explanation,
-            f"covariance{_pair(explanation, a, b)}, shared",
-            "n, over all components",
-            matrix[a, b],
+            f"covariance{_pair(explanation, a, b)}, shared by all components,",
+            "n",
+            float(matrix[a, b]),
+            explanation.row_weight,
         )
         for a in _features(following)
         for b in range(a + 1)
     ]
 
 
-def _product_line(explanation: Explanation, what: str, divisor: str, value: float) -> str:
-    pseudo = "" if not explanation.pseudo_rows else " (weak prior: with its share of all rows' covariance)"
-    return f"{what} = sum(r (x_a - mean_a)(x_b - mean_b)) / {divisor} = {_fixed(value)}{pseudo}"
+def _product_line(explanation: Explanation, what: str, divisor: str, value: float, count: float) -> str:
+    formula = f"{what} = sum(r (x_a - mean_a)(x_b - mean_b)) / {divisor}"
+    if explanation.pseudo_rows:
+        return f"{formula} = {_fixed(value)} (weak prior: with its share of all rows' covariance)"
+    return f"{formula} = {number(value * count, 8)} / {count:.6f} = {_fixed(value)}"
 
 
 def _pair(explanation: Explanation, a: int, b: int) -> str:
@@ -245,7 +288,11 @@ def _mixture_words(mixture: Mixture, names: tuple[str, ...]) -> str:
     for k in _components(mixture):
         mean, variance = _vector(mixture.means[k]), _vector(variances[k])
         label = "variance" if len(names) == 1 else "variances"
-        words.append(f"component {k + 1}: weight {mixture.weights[k]:.4f}, mean {mean}, {label} {variance}")
+        told = f"component {k + 1}: weight {mixture.weights[k]:.4f}, mean {mean}, {label} {variance}"
+        if 1 < len(names) <= COVARIANCE_LINES and mixture.family.sees_correlation:
+            below = mixture.matrices[k][np.tril_indices(len(names), -1)]
+            told += f", covariance{'s' if len(below) > 1 else ''} {_vector(below)}"
+        words.append(told)
     return "\n     ".join(words)
 
 

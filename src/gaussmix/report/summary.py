@@ -15,6 +15,8 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.modelfile import SavedModel
 
 JSON_SCHEMA, JSON_VERSION = "gaussmix-fit", 1
+# A prior that makes up more of a variance than this is mentioned.
+PRIOR_NOTICED = 0.25
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,12 @@ def summarise(
     facts = {**_fit_facts(result, rows, review), "tol": settings.tol, "max_iter": settings.max_iter}
     prior = None if settings.prior == "none" else settings.prior
     summary = _of_mixture(
-        result.mixture, rows.feature_names, prior, settings.seed, facts, notes + _misfit_notes(review)
+        result.mixture,
+        rows.feature_names,
+        prior,
+        settings.seed,
+        facts,
+        notes + _misfit_notes(review) + _evidence_notes(result, rows, facts),
     )
     return replace(summary, columns_named=columns_named)
 
@@ -124,7 +131,7 @@ def _of_mixture(
     variances = family.variances(mixture.covariances, n_components, n_features)
     return FitSummary(
         covariance=family.name,
-        covariance_words=family.words,
+        covariance_words=family.words if n_features > 1 else family.words_in_one_dimension,
         prior=prior,
         seed=seed,
         n_components=n_components,
@@ -159,6 +166,7 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "bic": scoring.bic(log_likelihood, n_parameters, row_weight),
         "aic": scoring.aic(log_likelihood, n_parameters),
         "icl": scoring.icl(log_likelihood, n_parameters, row_weight, review.log_certainty),
+        "bic_of_one_component": scoring.one_component_bic(rows, mixture.family),
         "n_iterations": result.n_iterations,
         "outcome": result.outcome.kind.value,
         "outcome_sentence": str(result.outcome),
@@ -177,6 +185,28 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "n_starts": result.n_starts,
         "failed_starts": list(result.failures),
     }
+
+
+def _evidence_notes(result: FitResult, rows: Rows, facts: dict[str, Any]) -> tuple[str, ...]:
+    notes = []
+    one, found, n_components = facts["bic_of_one_component"], facts["bic"], result.mixture.n_components
+    if one is not None and n_components > 1 and one <= found:
+        notes.append(
+            f"One component describes these rows better by BIC ({one:.2f} against {found:.2f}, lower is "
+            f"better): they are no evidence for {n_components} groups."
+        )
+    share = result.prior_share
+    if share is not None:
+        named = {doubt.component for doubt in result.outcome.doubts}
+        for k in (k for k in range(n_components) if k not in named):
+            j = int(share[k].argmax())
+            if share[k, j] > PRIOR_NOTICED:
+                notes.append(
+                    f"{share[k, j]:.0%} of the variance of component {k + 1} along {rows.feature_names[j]!r} "
+                    "comes from the prior and not from rows: there are few rows, or extreme ones stretch the "
+                    "covariance of all. Look at the smallest and largest values."
+                )
+    return tuple(notes)
 
 
 def _misfit_notes(review: Review) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gaussmix.report.summary import FitSummary
-from gaussmix.report.words import clean, number, percent, plural, sentence_safe, significant
+from gaussmix.report.words import as_options, clean, number, percent, plural, sentence_safe, significant
 
-WIDEST_TABLE = 4
+WIDEST_TABLE = 3
 CORRELATIONS_SHOWN = 6
 
 
@@ -29,7 +29,9 @@ def fit_report(summary: FitSummary, said: Collection[str] = ()) -> RenderableTyp
         parts.append(_quality(summary))
         parts.append(_outcome(summary))
     parts.extend(
-        Text(f"note: {sentence_safe(note)}", style="yellow") for note in summary.notes if note not in said
+        Text(f"note: {sentence_safe(as_options(note))}", style="yellow")
+        for note in summary.notes
+        if note not in said
     )
     return Group(*parts)
 
@@ -109,7 +111,9 @@ def _quality(summary: FitSummary) -> Text:
 def _outcome(summary: FitSummary) -> Text:
     facts = summary.facts
     sound = facts.get("converged") and not facts.get("doubts")
-    text = Text(sentence_safe(facts.get("outcome_sentence", "")), style="green" if sound else "red")
+    text = Text(
+        sentence_safe(as_options(facts.get("outcome_sentence", ""))), style="green" if sound else "red"
+    )
     starts, failed = facts.get("n_starts", 1), len(facts.get("failed_starts", []))
     if starts > 1:
         text.append(f" Best of {starts} starts" + (f", {failed} of which failed." if failed else "."))

@@ -41,6 +41,29 @@ def sentence_safe(text: str) -> str:
     return "".join(" " if unicodedata.category(c)[0] == "C" else c for c in text)
 
 
+def as_options(text: str) -> str:
+    """A message with the names of the command line's options instead of Python's parameters."""
+    for parameter, option in _OPTIONS.items():
+        text = text.replace(parameter, option)
+    return text
+
+
+_OPTIONS = {
+    "prior='weak'": "--prior weak",
+    "covariance 'diag'": "--covariance diag",
+    "covariance_type": "--covariance",
+    "n_samples=": "",
+    "n_components=": "",
+    "n_components": "the number of components (-k)",
+    "max_iter=0": "--max-iter 0",
+    "max_iter": "--max-iter",
+    "n_init": "--n-init",
+    "init_params": "--init",
+    "tol must": "--tol must",
+    "seed must": "--seed must",
+}
+
+
 def percent(share: float) -> str:
     """A share as a percentage that does not round a doubt away."""
     if share >= 0.9995 and share < 1.0:

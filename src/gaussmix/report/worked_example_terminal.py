@@ -33,7 +33,7 @@ def worked_example_report(told: WorkedExample) -> Iterator[RenderableType]:
     yield _tolerance_table(told)
     yield Text(
         "Without a prior the answer depends on when one stops. With the weak prior (worth 2/n of a row for "
-        "each group) there is a best mixture, and every tolerance finds it.\n"
+        "each group) there is a best mixture, and a tighter tolerance only comes closer to it.\n"
     )
     yield Rule("The answer, and who belongs where")
     yield component_table(told.answer)
@@ -45,12 +45,11 @@ def worked_example_report(told: WorkedExample) -> Iterator[RenderableType]:
 def verdict(told: WorkedExample) -> Iterator[str]:
     """The conclusions, in plain words, from the numbers."""
     unsure = sum(max(shares) < DECISIVE for _, shares in told.memberships)
-    surest = max(max(shares) for _, shares in told.memberships)
     low, high = told.range_in_metres
     means = " and ".join(f"{mean[0]:.2f}" for mean in told.answer.means)
     yield (
         f"The likeliest two groups stand at {means}, but they overlap: {unsure} of {len(told.heights)} "
-        f"people cannot be placed with {DECISIVE:.0%} certainty (the surest with {percent(surest)})."
+        f"people cannot be placed with {DECISIVE:.0%} certainty."
     )
     first, *others = told.candidates
     listed = "; ".join(f"{c.words} {c.bic:.2f}" for c in told.candidates)
@@ -66,7 +65,7 @@ def verdict(told: WorkedExample) -> Iterator[str]:
     )
     yield (
         f"{min(told.heights):g} to {max(told.heights):g} can only be feet ({low:.2f} to {high:.2f} m): "
-        "nobody is five metres tall, whatever the example's text says."
+        "nobody is five metres tall, though the worked example calls them metres."
     )
 
 

@@ -27,6 +27,8 @@ class CovarianceFamily(ABC):
     """The three letters of Celeux and Govaert (1995) that R's mclust uses."""
     words: ClassVar[str]
     """The constraint in words."""
+    words_in_one_dimension: ClassVar[str] = "each component has its own variance"
+    """The same where there is one feature."""
     factor_form: ClassVar[FactorForm]
     scatter: ClassVar[ScatterKind]
     """Which second moments the M-step needs."""

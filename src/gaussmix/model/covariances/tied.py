@@ -13,6 +13,7 @@ class Tied(CovarianceFamily):
     name = "tied"
     mclust_name = "EEE"
     words = "all components share one volume, shape and orientation"
+    words_in_one_dimension = "all components share one variance"
     factor_form = FactorForm.SHARED
     scatter = ScatterKind.POOLED
     sees_correlation = True
