@@ -2,15 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp)
+# Tools that pip put into .venv, such as cmake, come first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test lint types format docs bench clean
+.PHONY: help setup demo test test-reference lint types format docs bench clean
 
 help:            ## list the targets
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 setup: $(READY)  ## make .venv with gaussmix and what its tests need
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/* native/*/*/*)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gaussmix needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
@@ -24,9 +27,15 @@ demo: $(READY)   ## the ten heights of the worked example, every step, and what 
 test: $(READY)   ## all tests
 	$(BIN)/python -m pytest -n auto
 
-lint: $(READY)   ## ruff: style, formatting, and that imports point down
+test-reference: $(READY) ## all tests with the NumPy kernel
+	GAUSSMIX_KERNEL=reference $(BIN)/python -m pytest -n auto
+
+lint: $(READY)   ## style, formatting, that imports point down, and no warning from the compiler
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
+	cmake -S native -B build/warnings -DGAUSSMIX_WARNINGS_AS_ERRORS=ON
+	cmake --build build/warnings --parallel
 
 types: $(READY)  ## mypy --strict on src
 	$(BIN)/mypy
@@ -34,6 +43,7 @@ types: $(READY)  ## mypy --strict on src
 format: $(READY) ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(NATIVE)
 
 docs: $(READY)   ## rebuild the generated parts of docs/ and README, then run every example in them
 	$(BIN)/python docs/build.py
@@ -43,4 +53,4 @@ bench: $(READY)  ## one EM iteration beside scikit-learn's, and the memory of a 
 	$(BIN)/python -m benchmarks.run
 
 clean:           ## remove .venv and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

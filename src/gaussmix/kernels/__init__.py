@@ -1,10 +1,27 @@
-"""Compute. The kernel in use is chosen here and nowhere else."""
+"""Compute. The kernel in use is chosen here and nowhere else.
+
+The compiled one is used where it could be built; GAUSSMIX_KERNEL=reference asks for the readable one.
+"""
+
+import os
+from collections.abc import Callable
 
 from gaussmix.kernels import reference
+from gaussmix.kernels.contract import Sums
 
+expected_sums: Callable[..., Sums] = reference.expected_sums
 KERNEL_NAME = "reference (NumPy)"
 
-expected_sums = reference.expected_sums
+if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
+    try:
+        from gaussmix.kernels import native
+    except ImportError:
+        # No compiler at install time: slower, and otherwise the same.
+        pass
+    else:
+        expected_sums = native.expected_sums
+        KERNEL_NAME = f"native ({native.instruction_set()})"
+
 moment_sums = reference.moment_sums
 responsibilities = reference.responsibilities
 squared_distances = reference.squared_distances

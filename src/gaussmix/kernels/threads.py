@@ -1,10 +1,13 @@
-"""BLAS on one thread: the same bits whatever the number of cores."""
+"""How many threads compute: BLAS on one, for the same bits on any machine; the compiled kernel on all."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
+
+from gaussmix.errors import SettingsError
 
 
 @contextmanager
@@ -22,3 +25,19 @@ def single_threaded_blas() -> Iterator[None]:
 def _controller() -> ThreadpoolController:
     # Looking for the loaded libraries takes a millisecond, so it is done once.
     return ThreadpoolController()
+
+
+def thread_count() -> int:
+    """Threads for the compiled kernel: GAUSSMIX_NUM_THREADS, or the processors this process may use.
+
+    Raises
+    ------
+    SettingsError
+        If the variable is not a positive whole number.
+    """
+    asked = os.environ.get("GAUSSMIX_NUM_THREADS")
+    if asked is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not asked.isdigit() or int(asked) < 1:
+        raise SettingsError(f"GAUSSMIX_NUM_THREADS must be a positive whole number; got {asked!r}")
+    return int(asked)

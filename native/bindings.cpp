@@ -1,0 +1,110 @@
+// The only file that knows Python: arrays in, sums into arrays that Python made.
+
+#include "gaussmix/kernel.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace gaussmix;
+
+namespace {
+
+template <typename Real> using RowArray = nb::ndarray<const Real, nb::ndim<2>, nb::device::cpu>;
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+
+void expect(bool fits, const char *message) {
+    if (!fits)
+        throw nb::value_error(message);
+}
+
+FactorForm form_named(const std::string &name) {
+    if (name == "full")
+        return FactorForm::full;
+    if (name == "shared")
+        return FactorForm::shared;
+    if (name == "diagonal")
+        return FactorForm::diagonal;
+    expect(name == "isotropic", "unknown form of precision factors");
+    return FactorForm::isotropic;
+}
+
+ScatterKind kind_named(const std::string &name) {
+    if (name == "full")
+        return ScatterKind::full;
+    if (name == "pooled")
+        return ScatterKind::pooled;
+    if (name == "diagonal")
+        return ScatterKind::diagonal;
+    expect(name == "trace", "unknown kind of scatter");
+    return ScatterKind::trace;
+}
+
+int64_t factor_size(FactorForm form, int64_t k, int64_t d) {
+    switch (form) {
+    case FactorForm::full: return k * d * d;
+    case FactorForm::shared: return d * d;
+    case FactorForm::diagonal: return k * d;
+    case FactorForm::isotropic: return k;
+    }
+    return 0;
+}
+
+// Returns (log_likelihood, row_weight); raises KeyboardInterrupt within a fraction of a second.
+template <typename Real>
+nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
+                  In log_determinants, const std::string &form, const std::string &scatter, Out counts,
+                  Out squared_counts, Out offsets, Out moments, int n_threads) {
+    const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
+    const Components components{log_weights.data(),
+                                means.data(),
+                                factors.data(),
+                                log_determinants.data(),
+                                form_named(form),
+                                kind_named(scatter),
+                                k};
+    expect(k > 0 && d > 0, "there must be components and features");
+    expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
+           "means do not fit the rows");
+    expect(int64_t(factors.size()) == factor_size(components.form, k, d), "factors do not fit their form");
+    expect(!weights || int64_t(weights->size()) == n, "one weight a row");
+    expect(int64_t(counts.size()) == k && int64_t(squared_counts.size()) == k &&
+               int64_t(offsets.size()) == k * d &&
+               int64_t(moments.size()) == scatter_size(components.scatter, k, d),
+           "the arrays for the sums have the wrong sizes");
+    const Rows<Real> view{
+        rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
+    Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
+    bool finished;
+    {
+        nb::gil_scoped_release without_gil;
+        finished = expected_sums<Real>(view, components, sums, n_threads, [] {
+            nb::gil_scoped_acquire with_gil;
+            return PyErr_CheckSignals() != 0;
+        });
+    }
+    if (!finished)
+        throw nb::python_error();
+    return nb::make_tuple(sums.log_likelihood, sums.row_weight);
+}
+
+template <typename Real> void define_sums(nb::module_ &module, const char *name) {
+    module.def(name, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
+               nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
+               nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("offsets"),
+               nb::arg("moments"), nb::arg("n_threads"));
+}
+
+} // namespace
+
+NB_MODULE(_native, module) {
+    define_sums<double>(module, "expected_sums_double");
+    define_sums<float>(module, "expected_sums_float");
+    module.def("instruction_set", &instruction_set);
+    module.def("instruction_sets", &instruction_sets);
+    module.def("use_instruction_set", &use_instruction_set, nb::arg("name"));
+}

@@ -1,0 +1,76 @@
+// The E-step: what rows and a mixture go in, what sums come out. No Python here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace gaussmix {
+
+// How the K precision factors are stored; P P^T is the inverse covariance.
+enum class FactorForm {
+    full,     // (K, D, D), upper triangular
+    shared,   // (D, D), upper triangular
+    diagonal, // (K, D)
+    isotropic // (K,)
+};
+
+// How much of sum_i r_ik (x_i - mu_k)(x_i - mu_k)^T is wanted.
+enum class ScatterKind {
+    full,     // (K, D, D)
+    pooled,   // (D, D), summed over components
+    diagonal, // (K, D)
+    trace     // (K,)
+};
+
+// N rows with D features, anywhere in memory; strides count elements.
+template <typename Real> struct Rows {
+    const Real *values; // (N, D)
+    int64_t n_rows;     // N
+    int64_t n_features; // D
+    int64_t row_stride;
+    int64_t column_stride;
+    const double *weights; // (N,), or null where every row counts once
+};
+
+struct Components {
+    const double *log_weights;      // (K,), minus infinity for an emptied component
+    const double *means;            // (K, D)
+    const double *factors;          // as `form` says
+    const double *log_determinants; // (K,), log |P_k|
+    FactorForm form;
+    ScatterKind scatter;
+    int64_t n_components; // K
+    // (D,), set by expected_sums itself: where one scatter about this centre can stand for the K
+    // scatters about the means, whose sum is all that a pooled scatter wants. Null where not.
+    const double *pooled_centre = nullptr;
+};
+
+// Doubles in a scatter of K components with D features.
+int64_t scatter_size(ScatterKind kind, int64_t n_components, int64_t n_features);
+
+// Where the sums go; r_ik is the responsibility times the row's weight.
+struct Sums {
+    double log_likelihood;  // sum_i w_i log p(x_i)
+    double row_weight;      // sum_i w_i
+    double *counts;         // (K,), N_k = sum_i r_ik
+    double *squared_counts; // (K,), sum_i r_ik^2 / w_i
+    double *offsets;        // (K, D), s_k = sum_i r_ik (x_i - mu_k)
+    double *scatter;        // scatter_size doubles
+};
+
+// Add the sums over all rows to `sums`, on `n_threads` threads; the same bits for any number of
+// them. `interrupted` is asked several times a second and ends the work early; then false comes back.
+template <typename Real>
+bool expected_sums(const Rows<Real> &rows, const Components &components, Sums &sums, int n_threads,
+                   const std::function<bool()> &interrupted);
+
+// The instruction set in use (avx512, avx2 or baseline), and those this machine can run.
+std::string instruction_set();
+std::vector<std::string> instruction_sets();
+
+// Use another of them; false if this machine cannot.
+bool use_instruction_set(const std::string &name);
+
+} // namespace gaussmix

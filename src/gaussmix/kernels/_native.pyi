@@ -1,0 +1,37 @@
+"""The compiled kernel, made from native/ at install time; absent where there was no compiler."""
+
+from typing import Any
+
+def expected_sums_double(
+    rows: Any,
+    weights: Any,
+    log_weights: Any,
+    means: Any,
+    factors: Any,
+    log_determinants: Any,
+    form: str,
+    scatter: str,
+    counts: Any,
+    squared_counts: Any,
+    offsets: Any,
+    moments: Any,
+    n_threads: int,
+) -> tuple[float, float]: ...
+def expected_sums_float(
+    rows: Any,
+    weights: Any,
+    log_weights: Any,
+    means: Any,
+    factors: Any,
+    log_determinants: Any,
+    form: str,
+    scatter: str,
+    counts: Any,
+    squared_counts: Any,
+    offsets: Any,
+    moments: Any,
+    n_threads: int,
+) -> tuple[float, float]: ...
+def instruction_set() -> str: ...
+def instruction_sets() -> list[str]: ...
+def use_instruction_set(name: str) -> bool: ...

@@ -1,0 +1,69 @@
+"""The compiled E-step: the same sums as ``reference.expected_sums``, fused and on several threads."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix.kernels import _native, reference
+from gaussmix.kernels.contract import Components, FloatArray, ScatterKind, Sums
+from gaussmix.kernels.threads import thread_count
+
+# Rows of a dtype or byte order that the compiled code does not read are brought over in such blocks.
+CONVERTED_ROWS = 1 << 16
+
+
+def expected_sums(
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    components: Components,
+    scatter: ScatterKind,
+) -> Sums:
+    """The E-step over rows (N, D) of any dtype and stride; see ``reference.expected_sums``.
+
+    The bits do not depend on the number of threads; between instruction sets the last ones may
+    differ, because sums are then taken in another order.
+    """
+    if rows.dtype in (np.float64, np.float32) and rows.dtype.isnative and _aligned(rows):
+        return _sums(rows, row_weights, components, scatter)
+    n_components, n_features = components.means.shape
+    total = reference.zero_sums(n_components, n_features, scatter)
+    for first in range(0, len(rows), CONVERTED_ROWS):
+        part = slice(first, first + CONVERTED_ROWS)
+        block = np.ascontiguousarray(rows[part], dtype=np.float64)
+        weights = None if row_weights is None else row_weights[part]
+        total = reference.add(total, _sums(block, weights, components, scatter))
+    return total
+
+
+def instruction_set() -> str:
+    """The instruction set in use: avx512, avx2 or baseline."""
+    return _native.instruction_set()
+
+
+def _aligned(rows: NDArray[Any]) -> bool:
+    return bool(rows.flags.aligned) and all(stride % rows.itemsize == 0 for stride in rows.strides)
+
+
+def _sums(
+    rows: NDArray[Any], row_weights: FloatArray | None, components: Components, scatter: ScatterKind
+) -> Sums:
+    n_components, n_features = components.means.shape
+    sums = reference.zero_sums(n_components, n_features, scatter)
+    call = _native.expected_sums_float if rows.dtype == np.float32 else _native.expected_sums_double
+    log_likelihood, row_weight = call(
+        rows,
+        row_weights,
+        components.log_weights,
+        np.ascontiguousarray(components.means),
+        np.ascontiguousarray(components.factors),
+        np.ascontiguousarray(components.log_determinants),
+        components.form.value,
+        scatter.value,
+        sums.counts,
+        sums.squared_counts,
+        sums.offsets,
+        sums.scatter,
+        thread_count(),
+    )
+    return sums._replace(log_likelihood=log_likelihood, row_weight=row_weight)

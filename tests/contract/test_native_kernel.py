@@ -1,0 +1,244 @@
+"""The compiled kernel against the readable one: families x dtypes x shapes x weights, and threads."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import mpmath
+import numpy as np
+import pytest
+
+from gaussmix.errors import SettingsError
+from gaussmix.kernels import _native, native, reference
+from gaussmix.kernels.contract import ScatterKind
+from gaussmix.model.covariances import FAMILIES
+from gaussmix.model.mixture import Mixture
+
+# Rows, features, components: one row, ragged last tiles, every width of a block, more components
+# than a tile has rows.
+SHAPES = [
+    (1, 1, 1),
+    (7, 2, 3),
+    (1000, 1, 3),
+    (3001, 2, 5),
+    (700, 3, 2),
+    (700, 4, 2),
+    (700, 5, 2),
+    (700, 6, 2),
+    (700, 7, 2),
+    (700, 8, 2),
+    (900, 10, 10),
+    (500, 17, 3),
+    (300, 33, 20),
+    (60, 3, 600),
+]
+
+
+@pytest.fixture(params=_native.instruction_sets(), autouse=True)
+def instruction_set(request):
+    before = _native.instruction_set()
+    assert _native.use_instruction_set(request.param)
+    yield request.param
+    _native.use_instruction_set(before)
+
+
+def mixture_of(family, n_components, n_features, seed=0, offset=5.0):
+    rng = np.random.default_rng(seed)
+    roots = rng.normal(size=(n_components, n_features, n_features))
+    matrices = roots @ roots.transpose(0, 2, 1) / n_features + np.eye(n_features)
+    weights = rng.dirichlet(np.full(n_components, 3.0))
+    means = rng.normal(size=(n_components, n_features)) + offset
+    return Mixture(weights, means, family.from_matrices(matrices), family)
+
+
+def rows_and_weights(n_rows, n_features, weighted, seed=1):
+    rng = np.random.default_rng(seed)
+    rows = 2.0 * rng.normal(size=(n_rows, n_features)) + 5.0
+    weights = rng.integers(0, 3, n_rows) + (np.arange(n_rows) == 0) if weighted else None
+    return rows, None if weights is None else weights.astype(float)
+
+
+def assert_same(found, expected, rtol=1e-12):
+    for name, a, b in zip(expected._fields, found, expected, strict=True):
+        scale = np.max(np.abs(b)) + 1e-300
+        np.testing.assert_allclose(np.asarray(a) / scale, np.asarray(b) / scale, atol=rtol, err_msg=name)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "layout", ["rows", "columns", "backwards", "every other", "float32", ">f8", "float16"]
+)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_kernels_agree(family, layout, weighted):
+    for n_rows, n_features, n_components in SHAPES:
+        mixture = mixture_of(family, n_components, n_features)
+        rows, weights = rows_and_weights(n_rows, n_features, weighted)
+        laid_out = {
+            "rows": lambda r: r,
+            "columns": np.asfortranarray,
+            "backwards": lambda r: r[::-1, ::-1][::-1, ::-1],
+            "every other": lambda r: np.repeat(np.repeat(r, 2, axis=0), 3, axis=1)[::2, ::3],
+        }.get(layout, lambda r: r.astype(layout))(rows)
+        arguments = (laid_out, weights, mixture.components, family.scatter)
+        assert_same(native.expected_sums(*arguments), reference.expected_sums(*arguments))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_number_of_threads_does_not_change_a_bit(family, monkeypatch):
+    for n_rows, n_features, n_components in [(20_000, 3, 4), (3000, 20, 5), (100_000, 1, 2)]:
+        mixture = mixture_of(family, n_components, n_features)
+        rows, _ = rows_and_weights(n_rows, n_features, False)
+        found = []
+        for threads in (1, 2, 4, 7):
+            monkeypatch.setenv("GAUSSMIX_NUM_THREADS", str(threads))
+            found.append(native.expected_sums(rows, None, mixture.components, family.scatter))
+        for other in found[1:]:
+            assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e4, 1e8])
+@pytest.mark.parametrize("condition", [1e0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize("family", FAMILIES[:2], ids=lambda f: f.name)
+def test_against_50_digits_far_out_and_ill_conditioned(family, condition, offset):
+    """Log-likelihood and moments of a tight, tilted component beside a wide one."""
+    rng = np.random.default_rng(3)
+    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    tight = rotation @ np.diag([1.0, condition**-0.5, 1.0 / condition]) @ rotation.T
+    covariances = family.from_matrices(np.stack([0.5 * (tight + tight.T)] * 2))
+    means = offset + np.array([[0.0, 0.0, 0.0], [3.0, 1.0, -2.0]])
+    mixture = Mixture([0.4, 0.6], means, covariances, family)
+    rows = offset + rng.normal(size=(12, 3)) @ np.linalg.cholesky(tight).T
+    found = native.expected_sums(rows, None, mixture.components, family.scatter)
+    log_likelihood, counts, offsets = exact_sums(rows, mixture)
+    distance = 20.0 + 14.0 * condition
+    assert found.log_likelihood == pytest.approx(
+        log_likelihood, rel=1e-14, abs=1e-14 * condition**0.5 * distance
+    )
+    np.testing.assert_allclose(found.counts, counts, rtol=1e-13 * condition, atol=1e-14)
+    np.testing.assert_allclose(found.offsets[0], offsets, rtol=1e-12 * condition, atol=1e-13)
+
+
+def exact_sums(rows, mixture):
+    with mpmath.workdps(50):
+        log_likelihood, counts, offsets = mpmath.mpf(0), [mpmath.mpf(0)] * 2, [mpmath.mpf(0)] * 3
+        parts = []
+        for matrix in mixture.matrices:
+            exact = mpmath.matrix(matrix.tolist())
+            parts.append((exact**-1, mpmath.sqrt((2 * mpmath.pi) ** 3 * mpmath.det(exact))))
+        for row in rows:
+            terms = []
+            for k, (inverse, root) in enumerate(parts):
+                d = mpmath.matrix(
+                    [mpmath.mpf(x) - mpmath.mpf(m) for x, m in zip(row, mixture.means[k], strict=True)]
+                )
+                terms.append(mpmath.mpf(mixture.weights[k]) * mpmath.exp(-(d.T * inverse * d)[0] / 2) / root)
+            total = sum(terms)
+            log_likelihood += mpmath.log(total)
+            counts = [c + t / total for c, t in zip(counts, terms, strict=True)]
+            for j in range(3):
+                offsets[j] += terms[0] / total * (mpmath.mpf(row[j]) - mpmath.mpf(mixture.means[0, j]))
+        return float(log_likelihood), [float(c) for c in counts], [float(o) for o in offsets]
+
+
+def test_tied_components_far_apart_keep_their_digits():
+    """Beyond the gate the pooled scatter is taken about each mean, not by way of the total scatter."""
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    rows[200:] += 1e7
+    mixture = Mixture([0.5, 0.5], [[0.0, 0.0], [1e7, 1e7]], np.eye(2), FAMILIES[1])
+    arguments = (rows, None, mixture.components, ScatterKind.POOLED)
+    assert_same(native.expected_sums(*arguments), reference.expected_sums(*arguments), rtol=1e-13)
+
+
+def test_rows_out_of_all_proportion_stay_finite():
+    mixture = mixture_of(FAMILIES[0], 3, 10)
+    rows = np.zeros((5, 10))
+    rows[0], rows[1] = 1e200, np.where(np.arange(10) % 2, 1e308, -1e308)
+    sums = native.expected_sums(rows, None, mixture.components, ScatterKind.FULL)
+    assert np.isfinite(sums.log_likelihood)
+    assert sums.counts.sum() == pytest.approx(5.0)
+
+
+def test_an_emptied_component_gets_nothing():
+    mixture = Mixture([1.0, 0.0], [[0.0], [5.0]], [1.0, 1.0], FAMILIES[3])
+    sums = native.expected_sums(np.ones((100, 1)), None, mixture.components, ScatterKind.TRACE)
+    assert sums.counts.tolist() == [100.0, 0.0]
+    assert sums.offsets[1, 0] == 0.0
+
+
+def test_exp_and_log_are_right_to_the_last_bits():
+    """Through responsibilities of pairs of distances, and through the log-likelihood."""
+    for gap in [0.0, 1e-12, 1e-3, 0.3, 1.0, 5.0, 40.0, 700.0]:
+        mixture = Mixture([0.5, 0.5], [[0.0], [np.sqrt(2.0 * gap)]], [1.0, 1.0], FAMILIES[3])
+        sums = native.expected_sums(np.zeros((1, 1)), None, mixture.components, ScatterKind.TRACE)
+        distance = mixture.squared_distances(np.zeros((1, 1)))[0, 1]
+        share = 1.0 / (1.0 + np.exp(distance / 2))
+        assert sums.counts[1] == pytest.approx(share, rel=4e-16 * (1.0 + distance))
+        exact = -0.5 * np.log(2 * np.pi) + np.log(0.5) + np.log1p(np.exp(-distance / 2))
+        assert sums.log_likelihood == pytest.approx(exact, rel=1e-15)
+
+
+def test_wrong_sizes_are_refused():
+    mixture = mixture_of(FAMILIES[0], 2, 3)
+    with pytest.raises(ValueError, match="do not fit"):
+        native.expected_sums(np.ones((5, 4)), None, mixture.components, ScatterKind.FULL)
+    with pytest.raises(ValueError, match="one weight a row"):
+        native.expected_sums(np.ones((5, 3)), np.ones(4), mixture.components, ScatterKind.FULL)
+
+
+def test_the_number_of_threads_must_be_a_number(monkeypatch):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "many")
+    mixture = mixture_of(FAMILIES[0], 2, 3)
+    with pytest.raises(SettingsError, match="GAUSSMIX_NUM_THREADS"):
+        native.expected_sums(np.ones((5, 3)), None, mixture.components, ScatterKind.FULL)
+
+
+def test_other_python_threads_run_meanwhile():
+    mixture = mixture_of(FAMILIES[0], 20, 20)
+    rows, _ = rows_and_weights(100_000, 20, False)
+    ticks = []
+    stop = threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    native.expected_sums(rows, None, mixture.components, ScatterKind.FULL)
+    stop.set()
+    ticker.join()
+    assert len(ticks) > 5
+
+
+def test_an_interrupt_is_answered_within_a_second():
+    code = (
+        "import numpy as np, sys\n"
+        "from gaussmix.kernels import native\n"
+        "from gaussmix.kernels.contract import Components, FactorForm, ScatterKind\n"
+        "k, d = 64, 64\n"
+        "factors = np.stack([np.eye(d)] * k)\n"
+        "c = Components(np.zeros(k), np.zeros((k, d)), factors, np.zeros(k), FactorForm.FULL)\n"
+        "rows = np.broadcast_to(np.zeros(d), (50_000_000, d))\n"
+        "print('ready', flush=True)\n"
+        "native.expected_sums(rows, None, c, ScatterKind.FULL)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert time.monotonic() - began < 2.0
+    assert b"KeyboardInterrupt" in errors
+
+
+def test_the_kernel_can_be_chosen():
+    code = "from gaussmix.kernels import KERNEL_NAME; print(KERNEL_NAME)"
+    environment = {**os.environ, "GAUSSMIX_KERNEL": "reference"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "reference (NumPy)"
