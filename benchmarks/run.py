@@ -49,12 +49,15 @@ class Problem:
 
 
 PROBLEMS = (
-    Problem("line1d", 500_000, 1, 3),
-    Problem("tall2d", 200_000, 2, 5),
-    Problem("mid10", 50_000, 10, 10),
-    Problem("mid10-tied", 50_000, 10, 10, "tied"),
-    Problem("diag10", 50_000, 10, 50, "diag"),
-    Problem("wide32", 20_000, 32, 32),
+    Problem("line1d", 5_000_000, 1, 3),
+    Problem("tall2d", 1_000_000, 2, 5),
+    Problem("mid10", 500_000, 10, 10),
+    Problem("mid10-tied", 500_000, 10, 10, "tied"),
+    Problem("mid10-sph", 500_000, 10, 10, "spherical"),
+    Problem("diag10", 500_000, 10, 50, "diag"),
+    Problem("wide32", 100_000, 32, 32),
+    Problem("wide64", 50_000, 64, 64),
+    Problem("deep128", 50_000, 128, 16),
 )
 
 

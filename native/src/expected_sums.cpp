@@ -19,8 +19,9 @@ namespace {
 constexpr int64_t PARTIAL_DOUBLES = 2 << 20, MOST_BLOCKS = 64, LEAST_BLOCKS = 8;
 // Work (rows x components x features) below which a thread costs more than it saves.
 constexpr int64_t SMALL_WORK = 1 << 16;
-// A pooled scatter by way of the total scatter loses at most this factor of rounding.
-constexpr double POOLED_GATE = 1e4;
+// Squared distances of means from their centre, in standard deviations, up to which what components
+// share is taken about that centre: it costs at most this factor of rounding.
+constexpr double SHARED_GATE = 1e4;
 constexpr std::chrono::milliseconds POLL{50};
 
 struct Partial {
@@ -42,30 +43,37 @@ struct Partial {
     }
 };
 
-// The mixture's mean if every component is near enough to it, else nothing.
-std::vector<double> pooled_centre(const Components &components, int64_t d) {
+// Where one whitening of the rows serves all components.
+struct SharedPlan {
+    std::vector<double> centre;         // (D,), m; empty where it does not pay or would lose digits
+    std::vector<double> whitened_means; // (K, D), P^T (mu_k - m)
+};
+
+SharedPlan shared_plan(const Components &components, int64_t d) {
     if (components.scatter != ScatterKind::pooled || components.form != FactorForm::shared)
         return {};
-    std::vector<double> centre(size_t(d), 0.0);
-    std::vector<double> weights(size_t(components.n_components));
+    const int64_t k = components.n_components;
+    SharedPlan plan{std::vector<double>(size_t(d), 0.0), std::vector<double>(size_t(k * d), 0.0)};
     double total = 0.0;
-    for (int64_t k = 0; k < components.n_components; ++k)
-        total += weights[size_t(k)] = std::exp(components.log_weights[k]);
-    for (int64_t k = 0; k < components.n_components; ++k)
+    for (int64_t c = 0; c < k; ++c)
+        total += std::exp(components.log_weights[c]);
+    for (int64_t c = 0; c < k; ++c)
         for (int64_t i = 0; i < d; ++i)
-            centre[size_t(i)] += weights[size_t(k)] / total * components.means[k * d + i];
-    for (int64_t k = 0; k < components.n_components; ++k) {
+            plan.centre[size_t(i)] +=
+                std::exp(components.log_weights[c]) / total * components.means[c * d + i];
+    for (int64_t c = 0; c < k; ++c) {
         double squares = 0.0;
         for (int64_t j = 0; j < d; ++j) {
             double y = 0.0;
             for (int64_t i = 0; i <= j; ++i)
-                y += (components.means[k * d + i] - centre[size_t(i)]) * components.factors[i * d + j];
+                y += (components.means[c * d + i] - plan.centre[size_t(i)]) * components.factors[i * d + j];
+            plan.whitened_means[size_t(c * d + j)] = y;
             squares += y * y;
         }
-        if (!(squares <= POOLED_GATE))
+        if (!(squares <= SHARED_GATE))
             return {};
     }
-    return centre;
+    return plan;
 }
 
 // From the total scatter T about m to the pooled scatter about the means, with delta_k = mu_k - m:
@@ -161,8 +169,11 @@ bool expected_sums(const Rows<Real> &rows, const Components &given, Sums &sums, 
     const int64_t k = given.n_components, d = rows.n_features;
     const int64_t scatter = scatter_size(given.scatter, k, d);
     Components components = given;
-    const std::vector<double> centre = pooled_centre(given, d);
-    components.pooled_centre = centre.empty() ? nullptr : centre.data();
+    const SharedPlan plan = shared_plan(given, d);
+    if (!plan.centre.empty()) {
+        components.shared_centre = plan.centre.data();
+        components.whitened_means = plan.whitened_means.data();
+    }
 
     const int64_t work = rows.n_rows * k * d;
     const int64_t by_memory = PARTIAL_DOUBLES / (2 * k + k * d + scatter);
@@ -191,8 +202,8 @@ bool expected_sums(const Rows<Real> &rows, const Components &given, Sums &sums, 
             partials[size_t(block)].add(partials[size_t(block + stride)]);
 
     Sums &total = partials[0].sums;
-    if (components.pooled_centre != nullptr)
-        recentre(total, components, centre, d);
+    if (components.shared_centre != nullptr)
+        recentre(total, components, plan.centre, d);
     if (given.scatter == ScatterKind::full)
         mirror(total.scatter, k, d);
     if (given.scatter == ScatterKind::pooled)

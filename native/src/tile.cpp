@@ -172,15 +172,55 @@ void full_distances(Tile &tile, const double *mean, const double *factor, double
     }
 }
 
+// scaled[j][t] = sum_{i <= j} centred_i P_ij: all columns of P^T c, kept.
+void whiten(Tile &tile, const double *factor /* (D, D) */) {
+    for (int64_t j = 0; j < tile.d; ++j)
+        for (int64_t t = 0; t < tile.size; t += GROUP) {
+            Vec y[ROW_BLOCK] = {};
+            for (int64_t i = 0; i <= j; ++i) {
+                const Vec entry = broadcast(factor[i * tile.d + j]);
+                for (int r = 0; r < ROW_BLOCK; ++r)
+                    y[r] += load(&tile.centred[i * tile.size + t + r * LANES]) * entry;
+            }
+            for (int r = 0; r < ROW_BLOCK; ++r)
+                store(&tile.scaled[j * tile.size + t + r * LANES], y[r]);
+        }
+}
+
+// out[t] = |z_t - z_k|^2 of rows and a mean that are whitened already.
+void whitened_distances(const Tile &tile, const double *whitened_mean /* (D,) */, double *out /* (T,) */) {
+    for (int64_t t = 0; t < tile.size; t += GROUP) {
+        Vec squares[ROW_BLOCK] = {};
+        for (int64_t d = 0; d < tile.d; ++d) {
+            const Vec m = broadcast(whitened_mean[d]);
+            for (int r = 0; r < ROW_BLOCK; ++r) {
+                const Vec y = load(&tile.scaled[d * tile.size + t + r * LANES]) - m;
+                squares[r] += y * y;
+            }
+        }
+        for (int r = 0; r < ROW_BLOCK; ++r)
+            store(out + t + r * LANES, squares[r]);
+    }
+}
+
 // shares[k][t] = log w_k + log N(x_t; mu_k, Sigma_k)
 void log_densities(Tile &tile, const Components &components) {
     const int64_t d = tile.d;
+    if (components.whitened_means != nullptr) {
+        centre(tile, components.shared_centre);
+        whiten(tile, components.factors);
+    }
     for (int64_t k = 0; k < components.n_components; ++k) {
         const double *mean = components.means + k * d;
         double *out = &tile.shares[k * tile.size];
         switch (components.form) {
         case FactorForm::full: full_distances(tile, mean, components.factors + k * d * d, out); break;
-        case FactorForm::shared: full_distances(tile, mean, components.factors, out); break;
+        case FactorForm::shared:
+            if (components.whitened_means != nullptr)
+                whitened_distances(tile, components.whitened_means + k * d, out);
+            else
+                full_distances(tile, mean, components.factors, out);
+            break;
         case FactorForm::diagonal: diagonal_distances(tile, mean, components.factors + k * d, 1, out); break;
         case FactorForm::isotropic: diagonal_distances(tile, mean, components.factors + k, 0, out); break;
         }
@@ -370,7 +410,7 @@ void moments(Tile &tile, const Components &components, int64_t k, Sums &sums) {
     switch (components.scatter) {
     case ScatterKind::full: return full_moments(tile, mean, shares, offsets, sums.scatter + k * d * d);
     case ScatterKind::pooled:
-        if (components.pooled_centre != nullptr)
+        if (components.shared_centre != nullptr)
             return add_offsets(tile, mean, shares, offsets);
         return full_moments(tile, mean, shares, offsets, sums.scatter);
     case ScatterKind::diagonal: return diagonal_moments(tile, mean, shares, offsets, sums.scatter + k * d, 1);
@@ -393,8 +433,8 @@ void block_sums(const Rows<Real> &rows, const Components &components, int64_t fi
         sums.log_likelihood += log_likelihood;
         for (int64_t component = 0; component < k; ++component)
             moments(tile, components, component, sums);
-        if (components.pooled_centre != nullptr)
-            full_moments(tile, components.pooled_centre, tile.weights.get(), ignored.get(), sums.scatter);
+        if (components.shared_centre != nullptr)
+            full_moments(tile, components.shared_centre, tile.weights.get(), ignored.get(), sums.scatter);
     }
 }
 

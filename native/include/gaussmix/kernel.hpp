@@ -42,9 +42,12 @@ struct Components {
     FactorForm form;
     ScatterKind scatter;
     int64_t n_components; // K
-    // (D,), set by expected_sums itself: where one scatter about this centre can stand for the K
-    // scatters about the means, whose sum is all that a pooled scatter wants. Null where not.
-    const double *pooled_centre = nullptr;
+    // Set by expected_sums itself where components share a factor and lie near one another: a
+    // centre m (D,) and the whitened means P^T (mu_k - m) (K, D). Rows are then whitened once for
+    // all components, and one scatter about m stands for the K scatters of which only the sum is
+    // wanted. Null where not.
+    const double *shared_centre = nullptr;
+    const double *whitened_means = nullptr;
 };
 
 // Doubles in a scatter of K components with D features.
