@@ -6,7 +6,7 @@ NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp
 # Tools that pip put into .venv, such as cmake, come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-reference lint types format docs bench clean
+.PHONY: help setup demo test test-reference sanitize lint types format docs bench clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,13 @@ lint: $(READY)   ## style, formatting, that imports point down, and no warning f
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 	cmake -S native -B build/warnings -DGAUSSMIX_WARNINGS_AS_ERRORS=ON
 	cmake --build build/warnings --parallel
+
+sanitize: $(READY) ## the native tests under address, undefined-behaviour and thread sanitizers
+	for kind in address,undefined thread; do \
+		cmake -S native -B build/$$kind -DGAUSSMIX_TESTS=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+			-DCMAKE_CXX_FLAGS="-fsanitize=$$kind -fno-sanitize-recover=all" && \
+		cmake --build build/$$kind --parallel && build/$$kind/kernel_test || exit 1; \
+	done
 
 types: $(READY)  ## mypy --strict on src
 	$(BIN)/mypy

@@ -1,0 +1,222 @@
+// The kernel against its definition, row by row: run with address, undefined-behaviour and thread
+// sanitizers by `make sanitize`. Python's contract tests compare it with the NumPy kernel besides.
+
+#include "gaussmix/kernel.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+using namespace gaussmix;
+
+namespace {
+
+int checks = 0, failures = 0;
+
+void check(bool holds, const char *what) {
+    ++checks;
+    if (!holds) {
+        ++failures;
+        std::printf("FAILED: %s\n", what);
+    }
+}
+
+bool near(double a, double b, double scale) {
+    return std::abs(a - b) <= 1e-11 * (std::abs(scale) + 1e-300);
+}
+
+struct Problem {
+    int64_t n, d, k;
+    FactorForm form;
+    ScatterKind kind;
+    std::vector<double> rows, weights, log_weights, means, factors, log_determinants;
+};
+
+// Factor of component k as a full upper triangular matrix.
+std::vector<double> full_factor(const Problem &p, int64_t k) {
+    std::vector<double> full(size_t(p.d * p.d), 0.0);
+    for (int64_t i = 0; i < p.d; ++i)
+        for (int64_t j = i; j < p.d; ++j) {
+            double entry = 0.0;
+            switch (p.form) {
+            case FactorForm::full: entry = p.factors[size_t((k * p.d + i) * p.d + j)]; break;
+            case FactorForm::shared: entry = p.factors[size_t(i * p.d + j)]; break;
+            case FactorForm::diagonal: entry = i == j ? p.factors[size_t(k * p.d + i)] : 0.0; break;
+            case FactorForm::isotropic: entry = i == j ? p.factors[size_t(k)] : 0.0; break;
+            }
+            full[size_t(i * p.d + j)] = entry;
+        }
+    return full;
+}
+
+Problem random_problem(int64_t n, int64_t d, int64_t k, FactorForm form, ScatterKind kind, bool weighted) {
+    std::mt19937_64 engine(unsigned(n + 31 * d + 101 * k));
+    std::normal_distribution<double> normal;
+    Problem p{n, d, k, form, kind, {}, {}, {}, {}, {}, {}};
+    for (int64_t i = 0; i < n * d; ++i)
+        p.rows.push_back(2.0 * normal(engine) + 3.0);
+    for (int64_t i = 0; weighted && i < n; ++i)
+        p.weights.push_back(double(i % 3) + (i == 0));
+    for (int64_t i = 0; i < k; ++i)
+        p.log_weights.push_back(-std::log(double(k)));
+    for (int64_t i = 0; i < k * d; ++i)
+        p.means.push_back(normal(engine) + 3.0);
+    const int64_t matrices = form == FactorForm::full ? k : 1;
+    if (form == FactorForm::full || form == FactorForm::shared)
+        for (int64_t m = 0; m < matrices; ++m)
+            for (int64_t i = 0; i < d; ++i)
+                for (int64_t j = 0; j < d; ++j)
+                    p.factors.push_back(i == j  ? 0.8 + 0.1 * std::abs(normal(engine))
+                                        : i < j ? 0.1 * normal(engine)
+                                                : 0.0);
+    else
+        for (int64_t i = 0; i < (form == FactorForm::diagonal ? k * d : k); ++i)
+            p.factors.push_back(0.5 + 0.1 * std::abs(normal(engine)));
+    for (int64_t c = 0; c < k; ++c) {
+        const std::vector<double> factor = full_factor(p, c);
+        double log_determinant = 0.0;
+        for (int64_t i = 0; i < d; ++i)
+            log_determinant += std::log(factor[size_t(i * d + i)]);
+        p.log_determinants.push_back(log_determinant);
+    }
+    return p;
+}
+
+struct Result {
+    Sums sums{};
+    std::vector<double> counts, squared, offsets, scatter;
+
+    Result(int64_t k, int64_t d, int64_t scatter_doubles)
+        : counts(size_t(k)), squared(size_t(k)), offsets(size_t(k * d)), scatter(size_t(scatter_doubles)) {
+        sums.counts = counts.data();
+        sums.squared_counts = squared.data();
+        sums.offsets = offsets.data();
+        sums.scatter = scatter.data();
+    }
+    Result(const Result &) = delete;
+};
+
+void by_definition(const Problem &p, Result &out) {
+    std::vector<std::vector<double>> factors;
+    for (int64_t c = 0; c < p.k; ++c)
+        factors.push_back(full_factor(p, c));
+    std::vector<double> terms(static_cast<size_t>(p.k));
+    for (int64_t i = 0; i < p.n; ++i) {
+        const double *x = p.rows.data() + i * p.d;
+        const double weight = p.weights.empty() ? 1.0 : p.weights[size_t(i)];
+        double largest = -INFINITY, total = 0.0;
+        for (int64_t c = 0; c < p.k; ++c) {
+            double squares = 0.0;
+            for (int64_t j = 0; j < p.d; ++j) {
+                double y = 0.0;
+                for (int64_t a = 0; a <= j; ++a)
+                    y += (x[a] - p.means[size_t(c * p.d + a)]) * factors[size_t(c)][size_t(a * p.d + j)];
+                squares += y * y;
+            }
+            terms[size_t(c)] = p.log_weights[size_t(c)] + p.log_determinants[size_t(c)] - 0.5 * squares -
+                               0.5 * double(p.d) * std::log(2.0 * M_PI);
+            largest = std::max(largest, terms[size_t(c)]);
+        }
+        for (double &term : terms)
+            total += term = std::exp(term - largest);
+        out.sums.log_likelihood += weight * (largest + std::log(total));
+        out.sums.row_weight += weight;
+        for (int64_t c = 0; c < p.k; ++c) {
+            const double share = terms[size_t(c)] / total, r = share * weight;
+            out.counts[size_t(c)] += r;
+            out.squared[size_t(c)] += r * share;
+            for (int64_t a = 0; a < p.d; ++a) {
+                const double da = x[a] - p.means[size_t(c * p.d + a)];
+                out.offsets[size_t(c * p.d + a)] += r * da;
+                for (int64_t b = 0; b < p.d; ++b) {
+                    const double product = r * da * (x[b] - p.means[size_t(c * p.d + b)]);
+                    switch (p.kind) {
+                    case ScatterKind::full: out.scatter[size_t((c * p.d + a) * p.d + b)] += product; break;
+                    case ScatterKind::pooled: out.scatter[size_t(a * p.d + b)] += product; break;
+                    case ScatterKind::diagonal:
+                        out.scatter[size_t(c * p.d + a)] += a == b ? product : 0.0;
+                        break;
+                    case ScatterKind::trace: out.scatter[size_t(c)] += a == b ? product : 0.0; break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+bool close(const std::vector<double> &a, const std::vector<double> &b) {
+    double scale = 0.0;
+    for (double value : b)
+        scale = std::max(scale, std::abs(value));
+    for (size_t i = 0; i < a.size(); ++i)
+        if (!near(a[i], b[i], scale))
+            return false;
+    return true;
+}
+
+void compare(const Problem &p) {
+    const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
+    const Components components{p.log_weights.data(),
+                                p.means.data(),
+                                p.factors.data(),
+                                p.log_determinants.data(),
+                                p.form,
+                                p.kind,
+                                p.k};
+    const int64_t size = scatter_size(p.kind, p.k, p.d);
+    Result exact(p.k, p.d, size), one(p.k, p.d, size), four(p.k, p.d, size);
+    by_definition(p, exact);
+    check(expected_sums(rows, components, one.sums, 1, [] { return false; }), "one thread finishes");
+    check(expected_sums(rows, components, four.sums, 4, [] { return false; }), "four threads finish");
+    check(near(one.sums.log_likelihood, exact.sums.log_likelihood, exact.sums.log_likelihood),
+          "log-likelihood");
+    check(near(one.sums.row_weight, exact.sums.row_weight, exact.sums.row_weight), "row weight");
+    check(close(one.counts, exact.counts), "counts");
+    check(close(one.squared, exact.squared), "squared counts");
+    check(close(one.offsets, exact.offsets), "offsets");
+    check(close(one.scatter, exact.scatter), "scatter");
+    check(one.sums.log_likelihood == four.sums.log_likelihood && one.counts == four.counts &&
+              one.offsets == four.offsets && one.scatter == four.scatter,
+          "the same bits on four threads");
+}
+
+void interrupt() {
+    const Problem p = random_problem(200000, 8, 16, FactorForm::full, ScatterKind::full, false);
+    const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, nullptr};
+    const Components components{p.log_weights.data(),
+                                p.means.data(),
+                                p.factors.data(),
+                                p.log_determinants.data(),
+                                p.form,
+                                p.kind,
+                                p.k};
+    Result out(p.k, p.d, scatter_size(p.kind, p.k, p.d));
+    int asked = 0;
+    const bool finished = expected_sums(rows, components, out.sums, 2, [&] { return ++asked >= 1; });
+    check(finished == (asked == 0), "an interrupt ends the work and is reported");
+}
+
+} // namespace
+
+int main() {
+    const int64_t shapes[][3] = {{1, 1, 1},   {5, 2, 3},    {700, 1, 2}, {700, 3, 4},
+                                 {600, 6, 3}, {500, 11, 5}, {20, 3, 70}};
+    const std::pair<FactorForm, ScatterKind> families[] = {
+        {FactorForm::full, ScatterKind::full},         {FactorForm::shared, ScatterKind::pooled},
+        {FactorForm::diagonal, ScatterKind::diagonal}, {FactorForm::isotropic, ScatterKind::trace},
+        {FactorForm::full, ScatterKind::pooled},       {FactorForm::shared, ScatterKind::full},
+    };
+    for (const std::string &isa : instruction_sets()) {
+        check(use_instruction_set(isa), "an instruction set that is there can be used");
+        for (const auto &[form, kind] : families)
+            for (const auto &[n, d, k] : shapes)
+                for (const bool weighted : {false, true})
+                    compare(random_problem(n, d, k, form, kind, weighted));
+        interrupt();
+    }
+    check(!use_instruction_set("abacus"), "one that is not there cannot");
+    std::printf("%d passed, %d failed\n", checks - failures, failures);
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
