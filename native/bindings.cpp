@@ -16,6 +16,7 @@ namespace {
 template <typename Real> using RowArray = nb::ndarray<const Real, nb::ndim<2>, nb::device::cpu>;
 using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<int32_t, nb::c_contig, nb::device::cpu>;
 
 void expect(bool fits, const char *message) {
     if (!fits)
@@ -54,6 +55,12 @@ int64_t factor_size(FactorForm form, int64_t k, int64_t d) {
     return 0;
 }
 
+// Whether Python has a signal to answer; the exception is then set.
+bool signal_came() {
+    nb::gil_scoped_acquire with_gil;
+    return PyErr_CheckSignals() != 0;
+}
+
 // Returns (log_likelihood, row_weight); raises KeyboardInterrupt within a fraction of a second.
 template <typename Real>
 nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
@@ -82,28 +89,60 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
     bool finished;
     {
         nb::gil_scoped_release without_gil;
-        finished = expected_sums<Real>(view, components, sums, n_threads, [] {
-            nb::gil_scoped_acquire with_gil;
-            return PyErr_CheckSignals() != 0;
-        });
+        finished = expected_sums<Real>(view, components, sums, n_threads, signal_came);
     }
     if (!finished)
         throw nb::python_error();
     return nb::make_tuple(sums.log_likelihood, sums.row_weight);
 }
 
-template <typename Real> void define_sums(nb::module_ &module, const char *name) {
-    module.def(name, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
+// Labels (N,), responsibilities (N, K) and log densities (N,) into the arrays that are given.
+template <typename Real>
+void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log_determinants,
+               const std::string &form, std::optional<Labels> labels, std::optional<Out> shares,
+               std::optional<Out> log_densities, int n_threads) {
+    const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
+    const Components components{log_weights.data(),
+                                means.data(),
+                                factors.data(),
+                                log_determinants.data(),
+                                form_named(form),
+                                ScatterKind::trace,
+                                k};
+    expect(k > 0 && d > 0, "there must be components and features");
+    expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
+           "means do not fit the rows");
+    expect(int64_t(factors.size()) == factor_size(components.form, k, d), "factors do not fit their form");
+    expect((!labels || int64_t(labels->size()) == n) && (!shares || int64_t(shares->size()) == n * k) &&
+               (!log_densities || int64_t(log_densities->size()) == n),
+           "the arrays for the scores have the wrong sizes");
+    const Rows<Real> view{rows.data(), n, d, rows.stride(0), rows.stride(1), nullptr};
+    const Scores scores{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr,
+                        log_densities ? log_densities->data() : nullptr};
+    bool finished;
+    {
+        nb::gil_scoped_release without_gil;
+        finished = score_rows<Real>(view, components, scores, n_threads, signal_came);
+    }
+    if (!finished)
+        throw nb::python_error();
+}
+
+template <typename Real> void define(nb::module_ &module, const char *sums, const char *scores) {
+    module.def(sums, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
                nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
                nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("offsets"),
                nb::arg("moments"), nb::arg("n_threads"));
+    module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
+               nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("labels").none(),
+               nb::arg("shares").none(), nb::arg("log_densities").none(), nb::arg("n_threads"));
 }
 
 } // namespace
 
 NB_MODULE(_native, module) {
-    define_sums<double>(module, "expected_sums_double");
-    define_sums<float>(module, "expected_sums_float");
+    define<double>(module, "expected_sums_double", "score_rows_double");
+    define<float>(module, "expected_sums_float", "score_rows_float");
     module.def("instruction_set", &instruction_set);
     module.def("instruction_sets", &instruction_sets);
     module.def("use_instruction_set", &use_instruction_set, nb::arg("name"));

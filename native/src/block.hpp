@@ -10,22 +10,26 @@ namespace gaussmix {
 template <typename Real>
 using BlockSums = void (*)(const Rows<Real> &rows, const Components &components, int64_t first, int64_t last,
                            Sums &sums, const std::atomic<bool> &stop);
+template <typename Real>
+using BlockScores = void (*)(const Rows<Real> &rows, const Components &components, int64_t first,
+                             int64_t last, const Scores &scores, const std::atomic<bool> &stop);
 
-#define GAUSSMIX_DECLARE_BLOCK_SUMS(isa)                                                                     \
-    namespace isa {                                                                                          \
-    template <typename Real>                                                                                 \
-    void block_sums(const Rows<Real> &, const Components &, int64_t, int64_t, Sums &,                        \
-                    const std::atomic<bool> &);                                                              \
-    extern template void block_sums(const Rows<double> &, const Components &, int64_t, int64_t, Sums &,      \
-                                    const std::atomic<bool> &);                                              \
-    extern template void block_sums(const Rows<float> &, const Components &, int64_t, int64_t, Sums &,       \
-                                    const std::atomic<bool> &);                                              \
-    }
+// What an instruction set offers for rows of one type.
+template <typename Real> struct BlockFunctions {
+    BlockSums<Real> sums;
+    BlockScores<Real> scores;
+};
 
-GAUSSMIX_DECLARE_BLOCK_SUMS(baseline)
+namespace baseline {
+template <typename Real> BlockFunctions<Real> block_functions();
+}
 #if defined(GAUSSMIX_X86)
-GAUSSMIX_DECLARE_BLOCK_SUMS(avx2)
-GAUSSMIX_DECLARE_BLOCK_SUMS(avx512)
+namespace avx2 {
+template <typename Real> BlockFunctions<Real> block_functions();
+}
+namespace avx512 {
+template <typename Real> BlockFunctions<Real> block_functions();
+}
 #endif
 
 } // namespace gaussmix

@@ -9,8 +9,8 @@ namespace {
 
 struct InstructionSet {
     const char *name;
-    BlockSums<double> on_doubles;
-    BlockSums<float> on_floats;
+    BlockFunctions<double> on_doubles;
+    BlockFunctions<float> on_floats;
 };
 
 // Best first.
@@ -20,11 +20,11 @@ std::vector<InstructionSet> available() {
     __builtin_cpu_init();
     const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-        sets.push_back({"avx512", avx512::block_sums<double>, avx512::block_sums<float>});
+        sets.push_back({"avx512", avx512::block_functions<double>(), avx512::block_functions<float>()});
     if (fma)
-        sets.push_back({"avx2", avx2::block_sums<double>, avx2::block_sums<float>});
+        sets.push_back({"avx2", avx2::block_functions<double>(), avx2::block_functions<float>()});
 #endif
-    sets.push_back({"baseline", baseline::block_sums<double>, baseline::block_sums<float>});
+    sets.push_back({"baseline", baseline::block_functions<double>(), baseline::block_functions<float>()});
     return sets;
 }
 
@@ -37,10 +37,10 @@ std::atomic<size_t> chosen{0};
 
 } // namespace
 
-template <> BlockSums<double> chosen_block_sums() {
+template <> BlockFunctions<double> chosen_functions() {
     return all()[chosen].on_doubles;
 }
-template <> BlockSums<float> chosen_block_sums() {
+template <> BlockFunctions<float> chosen_functions() {
     return all()[chosen].on_floats;
 }
 

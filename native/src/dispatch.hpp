@@ -5,6 +5,6 @@
 
 namespace gaussmix {
 
-template <typename Real> BlockSums<Real> chosen_block_sums();
+template <typename Real> BlockFunctions<Real> chosen_functions();
 
 } // namespace gaussmix

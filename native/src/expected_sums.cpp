@@ -184,7 +184,7 @@ bool expected_sums(const Rows<Real> &rows, const Components &given, Sums &sums, 
     for (int64_t block = 0; block < n_blocks; ++block)
         partials.emplace_back(k, d, scatter);
 
-    const BlockSums<Real> block_sums = chosen_block_sums<Real>();
+    const BlockSums<Real> block_sums = chosen_functions<Real>().sums;
     const std::function<void(int64_t, const std::atomic<bool> &)> one_block =
         [&](int64_t block, const std::atomic<bool> &stop) {
             const int64_t first = rows.n_rows * block / n_blocks, last = rows.n_rows * (block + 1) / n_blocks;
@@ -221,5 +221,30 @@ template bool expected_sums(const Rows<double> &, const Components &, Sums &, in
                             const std::function<bool()> &);
 template bool expected_sums(const Rows<float> &, const Components &, Sums &, int,
                             const std::function<bool()> &);
+
+template <typename Real>
+bool score_rows(const Rows<Real> &rows, const Components &components, const Scores &scores, int n_threads,
+                const std::function<bool()> &interrupted) {
+    const int64_t work = rows.n_rows * components.n_components * rows.n_features;
+    const int64_t n_blocks = std::clamp<int64_t>(work / SMALL_WORK, 1, MOST_BLOCKS);
+    const BlockScores<Real> block_scores = chosen_functions<Real>().scores;
+    const std::function<void(int64_t, const std::atomic<bool> &)> one_block =
+        [&](int64_t block, const std::atomic<bool> &stop) {
+            const int64_t first = rows.n_rows * block / n_blocks;
+            const int64_t last = rows.n_rows * (block + 1) / n_blocks;
+            block_scores(rows, components, first, last, scores, stop);
+        };
+    if (n_blocks == 1) {
+        one_block(0, std::atomic<bool>{false});
+        return true;
+    }
+    const int useful = int(std::min<int64_t>(std::max(n_threads, 1), n_blocks));
+    return Workers(n_blocks, useful, one_block).wait(interrupted);
+}
+
+template bool score_rows(const Rows<double> &, const Components &, const Scores &, int,
+                         const std::function<bool()> &);
+template bool score_rows(const Rows<float> &, const Components &, const Scores &, int,
+                         const std::function<bool()> &);
 
 } // namespace gaussmix

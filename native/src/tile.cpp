@@ -418,7 +418,40 @@ void moments(Tile &tile, const Components &components, int64_t k, Sums &sums) {
     }
 }
 
-} // namespace
+// Labels, responsibilities and log densities of the first `count` rows of a tile that holds log
+// densities by component.
+void write_scores(Tile &tile, int64_t k, int64_t row, int64_t count, const Scores &scores) {
+    for (int64_t t = 0; t < count; t += LANES) {
+        double *column = &tile.shares[t];
+        Vec largest = load(column), label = {}, total = {};
+        for (int64_t c = 1; c < k; ++c) {
+            const Vec value = load(column + c * tile.size);
+            label = choose(value > largest, broadcast(double(c)), label);
+            largest = larger(largest, value);
+        }
+        if (scores.shares != nullptr || scores.log_densities != nullptr)
+            for (int64_t c = 0; c < k; ++c) {
+                const Vec share = exp_nonpositive(load(column + c * tile.size) - largest);
+                total += share;
+                store(column + c * tile.size, share);
+            }
+        double labels[LANES], log_densities[LANES], totals[LANES];
+        store(labels, label);
+        store(totals, total);
+        if (scores.log_densities != nullptr)
+            store(log_densities, largest + log_at_least_one(total));
+        for (int64_t lane = 0; lane < std::min<int64_t>(LANES, count - t); ++lane) {
+            const int64_t i = row + t + lane;
+            if (scores.labels != nullptr)
+                scores.labels[i] = int32_t(labels[lane]);
+            if (scores.log_densities != nullptr)
+                scores.log_densities[i] = log_densities[lane];
+            if (scores.shares != nullptr)
+                for (int64_t c = 0; c < k; ++c)
+                    scores.shares[i * k + c] = column[c * tile.size + lane] / totals[lane];
+        }
+    }
+}
 
 template <typename Real>
 void block_sums(const Rows<Real> &rows, const Components &components, int64_t first, int64_t last, Sums &sums,
@@ -438,9 +471,25 @@ void block_sums(const Rows<Real> &rows, const Components &components, int64_t fi
     }
 }
 
-template void block_sums(const Rows<double> &, const Components &, int64_t, int64_t, Sums &,
-                         const std::atomic<bool> &);
-template void block_sums(const Rows<float> &, const Components &, int64_t, int64_t, Sums &,
-                         const std::atomic<bool> &);
+template <typename Real>
+void block_scores(const Rows<Real> &rows, const Components &components, int64_t first, int64_t last,
+                  const Scores &scores, const std::atomic<bool> &stop) {
+    Tile tile(tile_rows(rows.n_features, components.n_components), rows.n_features, components.n_components);
+    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+        const int64_t count = std::min(tile.size, last - row);
+        fill(tile, rows, row, count);
+        log_densities(tile, components);
+        write_scores(tile, components.n_components, row, count, scores);
+    }
+}
+
+} // namespace
+
+template <typename Real> BlockFunctions<Real> block_functions() {
+    return {block_sums<Real>, block_scores<Real>};
+}
+
+template BlockFunctions<double> block_functions();
+template BlockFunctions<float> block_functions();
 
 } // namespace gaussmix::GAUSSMIX_ISA

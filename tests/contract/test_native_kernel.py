@@ -86,6 +86,38 @@ def test_the_kernels_agree(family, layout, weighted):
         assert_same(native.expected_sums(*arguments), reference.expected_sums(*arguments))
 
 
+@pytest.mark.parametrize("layout", ["rows", "columns", "float32", ">f8", "many"])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_scores_agree(family, layout):
+    for n_rows, n_features, n_components in [*SHAPES, (20_000, 3, 4)]:
+        mixture = mixture_of(family, n_components, n_features)
+        rows, _ = rows_and_weights(n_rows, n_features, False)
+        if layout == "columns":
+            rows = np.asfortranarray(rows)
+        elif layout == "many":
+            rows = np.concatenate([rows] * 3)
+        elif layout != "rows":
+            rows = rows.astype(layout)
+        components = mixture.components
+        shares = reference.shares(rows, components)
+        np.testing.assert_allclose(native.shares(rows, components), shares, rtol=1e-9, atol=1e-14)
+        expected = reference.log_densities(rows, components)
+        np.testing.assert_allclose(native.log_densities(rows, components), expected, rtol=1e-12)
+        labels = native.labels(rows, components)
+        assert labels.dtype == np.int32
+        # Where two components are equally likely to rounding, either label is right.
+        best = shares[np.arange(len(rows)), labels]
+        assert (best >= shares.max(axis=1) - 1e-12).all()
+
+
+def test_far_rows_have_scores():
+    mixture = mixture_of(FAMILIES[0], 3, 10)
+    rows = np.zeros((3, 10))
+    rows[0], rows[1] = 1e200, np.where(np.arange(10) % 2, 1e308, -1e308)
+    assert np.isfinite(native.log_densities(rows, mixture.components)).all()
+    np.testing.assert_allclose(native.shares(rows, mixture.components).sum(axis=1), 1.0)
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 def test_the_number_of_threads_does_not_change_a_bit(family, monkeypatch):
     for n_rows, n_features, n_components in [(20_000, 3, 4), (3000, 20, 5), (100_000, 1, 2)]:

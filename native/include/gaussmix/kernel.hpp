@@ -69,6 +69,18 @@ template <typename Real>
 bool expected_sums(const Rows<Real> &rows, const Components &components, Sums &sums, int n_threads,
                    const std::function<bool()> &interrupted);
 
+// What a mixture says of each row; null where it is not asked.
+struct Scores {
+    int32_t *labels;       // (N,), the likeliest component, the first of equals
+    double *shares;        // (N, K), responsibilities
+    double *log_densities; // (N,), log p(x_i)
+};
+
+// Fill `scores` for all rows on `n_threads` threads; `interrupted` as above.
+template <typename Real>
+bool score_rows(const Rows<Real> &rows, const Components &components, const Scores &scores, int n_threads,
+                const std::function<bool()> &interrupted);
+
 // The instruction set in use (avx512, avx2 or baseline), and those this machine can run.
 std::string instruction_set();
 std::vector<std::string> instruction_sets();

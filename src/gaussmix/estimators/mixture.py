@@ -203,7 +203,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         result = search(rows, settings, self._watch(), self.trace)
         self._keep(result)
         self.summary_ = summarise(result, rows, settings, columns_named=hasattr(self, "feature_names_in_"))
-        self.labels_ = scoring.labels_of(result.mixture, rows.matrix)
+        self.labels_ = result.mixture.labels(rows.matrix)
         self._warn(result)
         return self
 
@@ -213,15 +213,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """Return the likeliest component of each row of (N, D), counted from 0: (N,) of int."""
-        return scoring.labels_of(self._mixture(), self._checked(X))
+        return self._mixture().labels(self._checked(X))
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the responsibilities of the components for each row of (N, D): (N, K)."""
-        return scoring.responsibilities_of(self._mixture(), self._checked(X))
+        return self._mixture().shares(self._checked(X))
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log density of each row of (N, D), in nats: (N,)."""
-        return scoring.log_densities_of(self._mixture(), self._checked(X))
+        return self._mixture().log_density(self._checked(X))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ARG002
         """Return the mean log-likelihood of rows (N, D), in nats per unit of row weight."""

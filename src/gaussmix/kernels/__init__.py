@@ -5,11 +5,15 @@ The compiled one is used where it could be built; GAUSSMIX_KERNEL=reference asks
 
 import os
 from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gaussmix.kernels import reference
-from gaussmix.kernels.contract import Sums
+from gaussmix.kernels.contract import FloatArray, Sums
 
-expected_sums: Callable[..., Sums] = reference.expected_sums
+_kernel: ModuleType = reference
 KERNEL_NAME = "reference (NumPy)"
 
 if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
@@ -19,8 +23,13 @@ if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
         # No compiler at install time: slower, and otherwise the same.
         pass
     else:
-        expected_sums = native.expected_sums
+        _kernel = native
         KERNEL_NAME = f"native ({native.instruction_set()})"
+
+expected_sums: Callable[..., Sums] = _kernel.expected_sums
+labels: Callable[..., NDArray[np.int32]] = _kernel.labels
+shares: Callable[..., FloatArray] = _kernel.shares
+log_densities: Callable[..., FloatArray] = _kernel.log_densities
 
 moment_sums = reference.moment_sums
 responsibilities = reference.responsibilities
@@ -36,9 +45,12 @@ __all__ = [
     "KERNEL_NAME",
     "add",
     "expected_sums",
+    "labels",
+    "log_densities",
     "log_sum_exp",
     "moment_sums",
     "responsibilities",
+    "shares",
     "squared_distances",
     "tile_rows",
     "tiles",

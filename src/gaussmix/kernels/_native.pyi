@@ -32,6 +32,30 @@ def expected_sums_float(
     moments: Any,
     n_threads: int,
 ) -> tuple[float, float]: ...
+def score_rows_double(
+    rows: Any,
+    log_weights: Any,
+    means: Any,
+    factors: Any,
+    log_determinants: Any,
+    form: str,
+    labels: Any,
+    shares: Any,
+    log_densities: Any,
+    n_threads: int,
+) -> None: ...
+def score_rows_float(
+    rows: Any,
+    log_weights: Any,
+    means: Any,
+    factors: Any,
+    log_determinants: Any,
+    form: str,
+    labels: Any,
+    shares: Any,
+    log_densities: Any,
+    n_threads: int,
+) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> bool: ...

@@ -24,7 +24,7 @@ def expected_sums(
     The bits do not depend on the number of threads; between instruction sets the last ones may
     differ, because sums are then taken in another order.
     """
-    if rows.dtype in (np.float64, np.float32) and rows.dtype.isnative and _aligned(rows):
+    if _readable(rows):
         return _sums(rows, row_weights, components, scatter)
     n_components, n_features = components.means.shape
     total = reference.zero_sums(n_components, n_features, scatter)
@@ -36,13 +36,71 @@ def expected_sums(
     return total
 
 
+def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
+    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0."""
+    found = np.empty(len(rows), dtype=np.int32)
+    _score(rows, components, labels=found)
+    return found
+
+
+def shares(rows: NDArray[Any], components: Components) -> FloatArray:
+    """Responsibilities of each row of (N, D): (N, K)."""
+    found = np.empty((len(rows), len(components.log_weights)))
+    _score(rows, components, shares=found)
+    return found
+
+
+def log_densities(rows: NDArray[Any], components: Components) -> FloatArray:
+    """Log density of each row of (N, D): (N,)."""
+    found = np.empty(len(rows))
+    _score(rows, components, log_densities=found)
+    return found
+
+
 def instruction_set() -> str:
     """The instruction set in use: avx512, avx2 or baseline."""
     return _native.instruction_set()
 
 
-def _aligned(rows: NDArray[Any]) -> bool:
-    return bool(rows.flags.aligned) and all(stride % rows.itemsize == 0 for stride in rows.strides)
+def _readable(rows: NDArray[Any]) -> bool:
+    """Whether the compiled code can read the array where it is."""
+    kind = rows.dtype in (np.float64, np.float32) and rows.dtype.isnative
+    return bool(kind and rows.flags.aligned) and all(s % rows.itemsize == 0 for s in rows.strides)
+
+
+def _score(
+    rows: NDArray[Any],
+    components: Components,
+    labels: NDArray[np.int32] | None = None,
+    shares: FloatArray | None = None,
+    log_densities: FloatArray | None = None,
+) -> None:
+    """Fill the arrays that are given."""
+    if not _readable(rows):
+        for first in range(0, len(rows), CONVERTED_ROWS):
+            part = slice(first, first + CONVERTED_ROWS)
+            block = np.ascontiguousarray(rows[part], dtype=np.float64)
+            _score(
+                block,
+                components,
+                None if labels is None else labels[part],
+                None if shares is None else shares[part],
+                None if log_densities is None else log_densities[part],
+            )
+        return
+    call = _native.score_rows_float if rows.dtype == np.float32 else _native.score_rows_double
+    call(
+        rows,
+        components.log_weights,
+        np.ascontiguousarray(components.means),
+        np.ascontiguousarray(components.factors),
+        np.ascontiguousarray(components.log_determinants),
+        components.form.value,
+        labels,
+        shares,
+        log_densities,
+        thread_count(),
+    )
 
 
 def _sums(

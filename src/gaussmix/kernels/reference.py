@@ -62,10 +62,10 @@ def squared_distances(tile: FloatArray, components: Components) -> FloatArray:
 def weighted_log_densities(tile: FloatArray, components: Components) -> FloatArray:
     """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K); minus infinity for an emptied component."""
     n_features = tile.shape[1]
-    log_densities = squared_distances(tile, components)
-    log_densities *= -0.5
-    log_densities += components.log_weights + components.log_determinants - 0.5 * n_features * LOG_2PI
-    return log_densities
+    terms = squared_distances(tile, components)
+    terms *= -0.5
+    terms += components.log_weights + components.log_determinants - 0.5 * n_features * LOG_2PI
+    return terms
 
 
 def log_sum_exp(log_densities: FloatArray) -> FloatArray:
@@ -78,13 +78,13 @@ def log_sum_exp(log_densities: FloatArray) -> FloatArray:
 
 def responsibilities(tile: FloatArray, components: Components) -> tuple[FloatArray, FloatArray]:
     """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
-    shares = weighted_log_densities(tile, components)
-    largest = shares.max(axis=1)
-    shares -= largest[:, None]
-    np.exp(shares, out=shares)
-    totals = shares.sum(axis=1)
-    shares /= totals[:, None]
-    return shares, largest + np.log(totals)
+    held = weighted_log_densities(tile, components)
+    largest = held.max(axis=1)
+    held -= largest[:, None]
+    np.exp(held, out=held)
+    totals = held.sum(axis=1)
+    held /= totals[:, None]
+    return held, largest + np.log(totals)
 
 
 def expected_sums(
@@ -122,24 +122,55 @@ def expected_sums(
     n_components, n_features = components.means.shape
     total = zero_sums(n_components, n_features, scatter)
     for tile, weights in tiles(rows, row_weights, tile_size or tile_rows(n_features, n_components)):
-        shares, log_density = responsibilities(tile, components)
+        held, log_density = responsibilities(tile, components)
         log_likelihood = float(log_density.sum() if weights is None else weights @ log_density)
-        partial = moment_sums(tile, weights, shares, components.means, scatter)
+        partial = moment_sums(tile, weights, held, components.means, scatter)
         total = add(total, partial._replace(log_likelihood=log_likelihood))
     return total
+
+
+def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
+    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0."""
+    found = np.empty(len(rows), dtype=np.int32)
+    for part, tile in _numbered_tiles(rows, components):
+        found[part] = weighted_log_densities(tile, components).argmax(axis=1)
+    return found
+
+
+def shares(rows: NDArray[Any], components: Components) -> FloatArray:
+    """Responsibilities of each row of (N, D): (N, K)."""
+    found = np.empty((len(rows), len(components.log_weights)))
+    for part, tile in _numbered_tiles(rows, components):
+        found[part] = responsibilities(tile, components)[0]
+    return found
+
+
+def log_densities(rows: NDArray[Any], components: Components) -> FloatArray:
+    """Log density of each row of (N, D): (N,)."""
+    found = np.empty(len(rows))
+    for part, tile in _numbered_tiles(rows, components):
+        found[part] = log_sum_exp(weighted_log_densities(tile, components))
+    return found
+
+
+def _numbered_tiles(rows: NDArray[Any], components: Components) -> Iterator[tuple[slice, FloatArray]]:
+    n_components, n_features = components.means.shape
+    size = tile_rows(n_features, n_components)
+    for number, (tile, _) in enumerate(tiles(rows, None, size)):
+        yield slice(number * size, number * size + len(tile)), tile
 
 
 def moment_sums(
     tile: FloatArray,
     weights: FloatArray | None,
-    shares: FloatArray,
+    held: FloatArray,
     centres: FloatArray,
     scatter: ScatterKind,
 ) -> Sums:
     """Sums of one tile (n, D) with given responsibilities (n, K), about given centres (K, D)."""
     n_rows, n_features = tile.shape
     n_components = centres.shape[0]
-    weighted = shares if weights is None else shares * weights[:, None]
+    weighted = held if weights is None else held * weights[:, None]
     offsets = np.empty((n_components, n_features))
     moments = np.zeros(scatter.shape(n_components, n_features))
     for k in range(n_components):
@@ -151,7 +182,7 @@ def moment_sums(
         log_likelihood=0.0,
         row_weight=float(n_rows if weights is None else weights.sum()),
         counts=weighted.sum(axis=0),
-        squared_counts=np.einsum("nk,nk->k", weighted, shares),
+        squared_counts=np.einsum("nk,nk->k", weighted, held),
         offsets=offsets,
         scatter=moments,
     )

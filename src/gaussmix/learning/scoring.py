@@ -1,13 +1,9 @@
 """Scores of given rows under a fitted mixture, in tiles: never an N x K array unless it is the answer."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gaussmix import kernels
 from gaussmix.data.rows import Rows
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.prepare import covariance_seen
@@ -43,12 +39,11 @@ class RowScores:
 
 def score_tile(mixture: Mixture, tile: FloatArray) -> RowScores:
     """Score each row of a tile (n, D)."""
-    responsibilities, log_densities = mixture.responsibilities(tile)
     nearest = mixture.squared_distances(tile).min(axis=1)
     return RowScores(
-        responsibilities.argmax(axis=1),
-        responsibilities,
-        log_densities,
+        mixture.labels(tile),
+        mixture.shares(tile),
+        mixture.log_density(tile),
         nearest > unexplained_distance(mixture.n_features),
     )
 
@@ -93,33 +88,3 @@ def one_component_bic(rows: Rows, family: CovarianceFamily) -> float | None:
     # At the maximum the squared distances average to D, in every family.
     mean = one.log_determinants[0] - 0.5 * n_features * (1.0 + np.log(2.0 * np.pi))
     return bic(float(summary.row_weight * mean), one.n_parameters, summary.row_weight)
-
-
-def labels_of(mixture: Mixture, matrix: NDArray[Any]) -> np.ndarray:
-    """The likeliest component of each row of (N, D), counted from 0: (N,) int32."""
-    labels = np.empty(len(matrix), dtype=np.int32)
-    for first, tile in _tiles(mixture, matrix):
-        labels[first : first + len(tile)] = mixture.weighted_log_densities(tile).argmax(axis=1)
-    return labels
-
-
-def responsibilities_of(mixture: Mixture, matrix: NDArray[Any]) -> FloatArray:
-    """Responsibilities of each row of (N, D): (N, K)."""
-    shares = np.empty((len(matrix), mixture.n_components))
-    for first, tile in _tiles(mixture, matrix):
-        shares[first : first + len(tile)] = mixture.responsibilities(tile)[0]
-    return shares
-
-
-def log_densities_of(mixture: Mixture, matrix: NDArray[Any]) -> FloatArray:
-    """Log density of each row of (N, D): (N,)."""
-    log_densities = np.empty(len(matrix))
-    for first, tile in _tiles(mixture, matrix):
-        log_densities[first : first + len(tile)] = kernels.log_sum_exp(mixture.weighted_log_densities(tile))
-    return log_densities
-
-
-def _tiles(mixture: Mixture, matrix: NDArray[Any]) -> Iterator[tuple[int, FloatArray]]:
-    size = kernels.tile_rows(mixture.n_features, mixture.n_components)
-    for number, (tile, _) in enumerate(kernels.tiles(matrix, None, size)):
-        yield number * size, tile

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,18 @@ class Mixture:
     def responsibilities(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
         return kernels.responsibilities(rows, self.components)
+
+    def labels(self, rows: NDArray[Any]) -> NDArray[np.int32]:
+        """The likeliest component of each row of (N, D), counted from 0: (N,)."""
+        return kernels.labels(rows, self.components)
+
+    def shares(self, rows: NDArray[Any]) -> FloatArray:
+        """Responsibilities of any number of rows (N, D): (N, K)."""
+        return kernels.shares(rows, self.components)
+
+    def log_density(self, rows: NDArray[Any]) -> FloatArray:
+        """Log density of any number of rows (N, D): (N,)."""
+        return kernels.log_densities(rows, self.components)
 
     def sample(self, n_rows: int, generator: np.random.Generator) -> tuple[FloatArray, np.ndarray]:
         """Draw rows (n, D) and the components (n,) they come from, component by component."""
