@@ -144,3 +144,56 @@ def test_a_long_way_from_the_rows_does_not_look_like_a_collapse(family):
     moved = maximise(MemoryRows(rows).expected_statistics(start), start, MStep.plain(2))
     assert np.abs(moved.means - 1e8).max() < 100.0 or moved.weights.min() == 0.0
     assert np.isfinite(moved.precision_factors).all()
+
+
+def test_a_covariance_that_cancellation_has_ruined_waits_for_the_next_iteration():
+    """The mean moves by 1e6 of the new standard deviations: what is left of the scatter is rounding."""
+    family = covariance_family("full")
+    rows = MemoryRows(np.random.default_rng(0).normal(scale=1e-3, size=(50, 1)) + 1e3)
+    start = Mixture([1.0], [[0.0]], [[[1.0]]], family)
+    moved = maximise(rows.expected_statistics(start), start, MStep.plain(1))
+    assert moved.means[0, 0] == pytest.approx(1e3, rel=1e-6)
+    assert moved.covariances[0, 0, 0] == 1.0
+    settled = maximise(rows.expected_statistics(moved), moved, MStep.plain(1))
+    assert settled.covariances[0, 0, 0] == pytest.approx(rows.covariance()[0, 0], rel=1e-6)
+
+
+def test_a_component_narrower_than_the_data_can_resolve_has_collapsed():
+    family = covariance_family("spherical")
+    rows = MemoryRows(np.random.default_rng(0).normal(scale=1e-4, size=(50, 1)))
+    start = Mixture([1.0], [[0.0]], [1.0], family)
+    step = MStep(MStep.plain(1).prior, 0.0, np.array([1e-3]))
+    with pytest.raises(DegenerateComponentError, match="component 1 has no spread left beyond rounding"):
+        maximise(rows.expected_statistics(start), start, step)
+
+
+def test_a_shared_covariance_that_collapses_is_not_blamed_on_a_component():
+    family = covariance_family("tied")
+    rows = MemoryRows(np.repeat([[0.0], [1.0]], 50, axis=0))
+    start = Mixture([0.5, 0.5], [[0.0], [1.0]], [[1e-4]], family)
+    with pytest.raises(DegenerateComponentError, match="the shared covariance has no spread left"):
+        maximise(rows.expected_statistics(start), start, MStep(MStep.plain(1).prior, 0.0, np.array([1e-9])))
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_an_emptied_component_keeps_its_mean_and_has_no_weight(prior):
+    family = covariance_family("spherical")
+    rows = MemoryRows(np.random.default_rng(0).normal(size=(100, 1)))
+    start = Mixture([1.0, 1e-18], [[0.0], [3.0]], [1.0, 2.0], family)
+    chosen = WeakPrior(0.5, rows.covariance(), None) if prior else MStep.plain(1).prior
+    statistics = rows.expected_statistics(start)
+    assert statistics.counts[1] > 0.0
+    moved = maximise(statistics, start, MStep(chosen, 0.0, np.zeros(1)))
+    assert moved.weights.tolist() == [1.0, 0.0]
+    assert moved.means[1, 0] == 3.0
+    assert moved.covariances[1] == pytest.approx(rows.covariance()[0, 0] if prior else 2.0)
+
+
+def test_a_constant_column_is_given_a_millionth_of_its_square():
+    from gaussmix import GaussianMixture
+    from gaussmix.errors import DataWarning
+
+    rows = np.c_[np.random.default_rng(0).normal(size=100), np.full(100, 3.0)]
+    with pytest.warns(DataWarning):
+        model = GaussianMixture(1).fit(rows)
+    assert model.covariances_[0, 1, 1] == pytest.approx(9e-6)

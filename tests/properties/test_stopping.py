@@ -78,3 +78,11 @@ def test_no_iterations_is_the_start_scored():
     outcome = stopping_outcome(history_of([0.0]), Limits(1e-9, 0))
     assert outcome.kind is OutcomeKind.ITERATION_LIMIT
     assert "start itself" in outcome.sentence
+
+
+def test_with_reg_covar_the_remaining_change_counts_in_either_direction():
+    """The objective may fall towards its limit then; what is left is as far below as it would be above."""
+    falling = history_of(1.0 + 0.5 ** np.arange(12))
+    assert remaining_gain(falling) == pytest.approx(0.5**11, rel=1e-6)
+    assert stopping_outcome(falling, Limits(1e-2, 100, monotone=False)).converged
+    assert stopping_outcome(falling, Limits(1e-5, 100, monotone=False)) is None

@@ -28,9 +28,6 @@ from gaussmix.model.spread import longest_axis
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
 # k-means partitions are compared on this many rows, after this many EM steps.
 TRIAL_ROWS, TRIAL_STEPS = 4096, 5
-# Components that start out identical would stay so for ever (a saddle of the likelihood): their
-# means are set this many standard deviations apart.
-NUDGE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +115,9 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
     else:
         found = _from_method(rows, settings, step, generator)
     start = _overridden(given, found, settings.family)
-    if given.means is None or settings.n_components == 1:
-        return start
-    _warn_equal_means(start)
-    return _off_the_saddle(start, rows)
+    if given.means is not None:
+        _warn_equal_means(start)
+    return start
 
 
 def _overridden(given: CheckedStart, found: Mixture | None, family: CovarianceFamily) -> Mixture:
@@ -253,18 +249,11 @@ def _warn_equal_means(start: Mixture) -> None:
                 return
 
 
-def _off_the_saddle(start: Mixture, rows: Rows) -> Mixture:
-    """A start without components that are identical to the last bit."""
-    groups: dict[bytes, list[int]] = {}
-    for k, matrix in enumerate(start.matrices):
-        groups.setdefault(start.means[k].tobytes() + matrix.tobytes(), []).append(k)
-    return nudged_apart(start, [group for group in groups.values() if len(group) > 1], rows)
+def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance: float) -> Mixture:
+    """The same mixture with the means of each group set apart along the data's longest axis.
 
-
-def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance: float = NUDGE) -> Mixture:
-    """The same mixture with the means of each group set apart along the data's longest axis."""
-    if not groups:
-        return mixture
+    ``distance`` is in standard deviations of the data.
+    """
     means = mixture.means.copy()
     axis = longest_axis(covariance_seen(rows, mixture.family))
     for group in groups:

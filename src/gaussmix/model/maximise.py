@@ -108,7 +108,7 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     family, n_features = current.family, current.n_features
     counts = statistics.counts + step.prior.pseudo_rows
     scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
-    shared = family.matrix_count(current.n_components) == 1
+    shared = family.matrix_count(2) == 1
     without = is_emptied(statistics) & (step.prior.pseudo_rows == 0.0) & (not shared)
     covariances = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
     if without.any():
@@ -132,6 +132,6 @@ def _refuse_collapsed(mixture: Mixture, step: MStep) -> None:
     diagonals = mixture.family.factor_diagonals(mixture.precision_factors, n_components, n_features)
     collapsed = (diagonals * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
-        shared = mixture.family.matrix_count(n_components) == 1
+        shared = mixture.family.matrix_count(2) == 1
         component = None if shared else int(np.argmax(collapsed))
         raise DegenerateComponentError(component, "has no spread left beyond rounding")

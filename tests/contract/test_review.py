@@ -1,0 +1,96 @@
+"""The review after a fit, number by number: each of these lines has been broken to see a test fail."""
+
+import numpy as np
+import pytest
+
+from gaussmix import GaussianMixture
+from gaussmix.data.memory import MemoryRows
+from gaussmix.learning.review import coinciding, review_rows
+from gaussmix.learning.search import search
+from gaussmix.learning.settings import FitSettings, GivenStart
+from gaussmix.learning.starts import _METHODS, draw_sample
+from gaussmix.model.covariances import covariance_family
+from gaussmix.model.mixture import Mixture
+from gaussmix.report.summary import summarise
+
+SPHERES = covariance_family("spherical")
+HEIGHTS_START = GivenStart(weights=[0.5, 0.5], means=[[5.5], [6.0]], covariances=0.1)
+
+
+def one_gaussian(n_features=1):
+    return Mixture([1.0], np.zeros((1, n_features)), [1.0], SPHERES)
+
+
+def test_sure_share_and_support_of_the_heights(heights):
+    result = search(MemoryRows(heights), FitSettings(2, given=HEIGHTS_START))
+    assert result.review.sure_share == 0.4
+    assert result.review.distinct_rows.tolist() == [2, 2]
+    assert result.review.assigned.tolist() == [7.0, 3.0]
+    assert result.outcome.sound
+
+
+def test_a_component_that_holds_next_to_nothing_is_named_emptied(heights):
+    mixture = Mixture([0.9998, 2e-4], [[5.77], [5.9]], [0.09, 0.3], SPHERES)
+    doubts = review_rows(MemoryRows(heights), mixture).doubts(mixture)
+    assert [(d.component, d.trouble) for d in doubts] == [(1, "emptied")]
+    assert "it holds 0.002 rows' worth" in doubts[0].sentence
+
+
+def test_unexplained_rows_are_numbered_through_all_tiles():
+    rows = np.random.default_rng(0).normal(size=(20_000, 1)).clip(-3.0, 3.0)
+    rows[15_000] = 9.0
+    review = review_rows(MemoryRows(rows), one_gaussian())
+    assert review.unexplained == (15_000,)
+    assert review.n_unexplained == 1
+    assert not review.too_many_unexplained
+
+
+def test_a_few_more_than_expected_are_chance_and_many_are_not():
+    rows = np.zeros((20_000, 1))
+    rows[:4] = 5.0
+    assert not review_rows(MemoryRows(rows), one_gaussian()).too_many_unexplained
+    rows[:40] = 5.0
+    assert review_rows(MemoryRows(rows), one_gaussian()).too_many_unexplained
+
+
+def test_certainty_counts_weights(faithful):
+    weights = np.random.default_rng(0).uniform(0.5, 3.0, len(faithful))
+    rows = MemoryRows(faithful, weights)
+    settings = FitSettings(2)
+    facts = summarise(search(rows, settings), rows, settings).facts
+    model = GaussianMixture(2).fit(faithful, sample_weight=weights)
+    assert facts["icl"] == pytest.approx(model.icl(faithful, sample_weight=weights), rel=1e-12)
+    assert facts["bic"] == pytest.approx(model.bic(faithful, sample_weight=weights), rel=1e-12)
+
+
+def test_equal_means_with_different_covariances_do_not_coincide():
+    mixture = Mixture([0.5, 0.5], [[0.0], [0.0]], [1.0, 4.0], SPHERES)
+    assert coinciding(mixture) == []
+    assert coinciding(Mixture([0.5, 0.5], [[0.0], [0.0]], [1.0, 1.001], SPHERES)) == [[0, 1]]
+    assert coinciding(Mixture([1.0, 0.0], [[0.0], [0.0]], [1.0, 1.0], SPHERES)) == []
+
+
+def test_the_sample_is_ordered_alike_for_turned_axes(iris):
+    """And so the same draws fall on the same rows."""
+    settings = FitSettings(3)
+    one = draw_sample(MemoryRows(iris), settings, np.random.default_rng(0))
+    other = draw_sample(MemoryRows(-iris), settings, np.random.default_rng(0))
+    assert np.allclose((one.points**2).sum(axis=1), (other.points**2).sum(axis=1))
+    assert np.all(np.diff((one.points**2).sum(axis=1)) > -1e-7)
+
+
+def test_random_rows_are_drawn_by_weight():
+    rows = MemoryRows(np.array([[0.0], [1.0], [5.0]]), [1.0, 1.0, 1000.0])
+    sample = draw_sample(rows, FitSettings(1), np.random.default_rng(0))
+    heavy = int(np.argmax(sample.weights))
+    method, _ = _METHODS["random_from_data"]
+    firsts = [method(sample, 2, np.random.default_rng(seed))[heavy] for seed in range(50)]
+    # The heavy row is the first seed nearly always, so it belongs to the first component.
+    assert np.mean([share[0] for share in firsts]) > 0.9
+
+
+def test_responsibilities_to_start_from_are_normalised(faithful):
+    shares = np.eye(2)[(faithful[:, 0] > 3.0).astype(int)]
+    scaled = shares * np.random.default_rng(0).uniform(1.0, 9.0, (len(faithful), 1))
+    plain, other = (GaussianMixture(2, trace=True).fit(faithful, start=s) for s in (shares, scaled))
+    np.testing.assert_allclose(other.trace_[0].mixture.means, plain.trace_[0].mixture.means, rtol=1e-12)
