@@ -1,9 +1,13 @@
 """``make bench``: seconds for one EM iteration beside scikit-learn's, and the memory of a fit from a file.
 
 Both run in turn, A B A B ..., from the same start; an iteration is (time of 7 - time of 2) / 5, and
-medians are shown. Ratios hold from machine to machine better than seconds do.
+medians are shown. The floor is the larger of reading the rows once at the measured bandwidth and
+2 K (D^2 + 3 D) operations a row (4 K D for diag and spherical) at the measured rate of a matrix
+product, plus K exponentials at NumPy's measured rate. Ratios hold from machine to machine better than
+seconds do.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -100,7 +104,46 @@ def ours_without_prior(n_components, **settings):
     return GaussianMixture(n_components, prior=None, **settings)
 
 
+def best_of(work, repeats=5):
+    """Shortest wall time of a call."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def roofline():
+    """Bytes a second, matrix-product operations a second and exponentials a second of this machine."""
+    large = np.ones(20_000_000)
+    square = np.random.default_rng(0).normal(size=(1500, 1500))
+    small = np.linspace(-20.0, 0.0, 4096)
+    out = np.empty_like(small)
+    cores = len(os.sched_getaffinity(0))
+    return (
+        large.nbytes / best_of(large.sum),
+        2.0 * 1500**3 / best_of(lambda: square @ square),
+        cores * len(small) / best_of(lambda: np.exp(small, out=out), 50),
+    )
+
+
+def floor_seconds(problem, rates):
+    bandwidth, products, exponentials = rates
+    n_rows, n_features, n_components = problem.n_rows, problem.n_features, problem.n_components
+    each = 4 * n_features
+    if problem.covariance_type == "full":
+        each = 2 * (n_features**2 + 3 * n_features)
+    operations = n_rows * n_components * each
+    if problem.covariance_type == "tied":
+        operations += 2 * n_rows * n_features**2
+    reading = 8 * n_rows * n_features / bandwidth
+    return max(reading, operations / products) + n_rows * n_components / exponentials
+
+
 def compare_iterations():
+    rates = roofline()
+    print(f"{rates[0] / 1e9:.1f} GB/s, {rates[1] / 1e9:.0f} GFLOP/s, {rates[2] / 1e9:.2f} G exp/s")
     print(f"gaussmix {__version__} ({KERNEL_NAME} kernel), scikit-learn {sklearn.__version__}")
     print(
         f"{'problem':12s}{'rows':>10s}{'D':>5s}{'K':>5s}{'ours s':>10s}{'theirs s':>10s}{'theirs/ours':>13s}"
@@ -115,7 +158,8 @@ def compare_iterations():
         theirs = statistics.median(pair[1] for pair in pairs)
         ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
         shape = f"{problem.n_rows:10,d}{problem.n_features:5d}{problem.n_components:5d}"
-        print(f"{problem.name:12s}{shape}{ours:10.4f}{theirs:10.4f}{ratio:13.2f}")
+        above = ours / floor_seconds(problem, rates)
+        print(f"{problem.name:12s}{shape}{ours:10.4f}{theirs:10.4f}{ratio:13.1f}{above:12.2f}")
 
 
 def measure_memory():

@@ -62,13 +62,24 @@ struct Tile {
 
 // x[d][t] = rows[first + t][d]; rows beyond `count` repeat the last one with weight 0.
 template <typename Real> void fill(Tile &tile, const Rows<Real> &rows, int64_t first, int64_t count) {
-    for (int64_t t = 0; t < tile.size; ++t) {
-        const int64_t row = first + std::min(t, count - 1);
-        const Real *from = rows.values + row * rows.row_stride;
-        for (int64_t d = 0; d < tile.d; ++d)
-            tile.x[d * tile.size + t] = double(from[d * rows.column_stride]);
-        tile.weights[t] = t >= count ? 0.0 : rows.weights == nullptr ? 1.0 : rows.weights[row];
+    const Real *from = rows.values + first * rows.row_stride;
+    for (int64_t d = 0; d < tile.d; ++d) {
+        double *x = &tile.x[d * tile.size];
+        const Real *column = from + d * rows.column_stride;
+        if (rows.row_stride == 1)
+            for (int64_t t = 0; t < count; ++t)
+                x[t] = double(column[t]);
+        else
+            for (int64_t t = 0; t < count; ++t)
+                x[t] = double(column[t * rows.row_stride]);
+        std::fill(x + count, x + tile.size, x[count - 1]);
     }
+    double *weights = tile.weights.get();
+    if (rows.weights == nullptr)
+        std::fill(weights, weights + count, 1.0);
+    else
+        std::copy_n(rows.weights + first, count, weights);
+    std::fill(weights + count, weights + tile.size, 0.0);
 }
 
 // centred[d][t] = x[d][t] - mean[d]

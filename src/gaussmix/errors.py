@@ -38,6 +38,10 @@ class DegenerateComponentError(GaussmixError, ArithmeticError):
         self.component = component
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["DegenerateComponentError"], tuple[int | None, str]]:
+        # An exception is pickled by its message alone unless told otherwise.
+        return (type(self), (self.component, self.reason))
+
 
 class FitError(GaussmixError, RuntimeError):
     """No start led to a mixture that could be returned."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from gaussmix.errors import ModelFileError
 
+OUTCOMES = ("converged", "iteration_limit", "degenerate_component", "objective_fell")
 LONGEST_TEXT, LONGEST_LIST = 100_000, 100_000
 
 
@@ -23,6 +24,8 @@ def checked_facts(facts: Any, n_components: int) -> dict[str, Any]:
             raise ModelFileError(f"the fact {name[:40]!r} is not one that gaussmix saves, or not of its kind")
     if len(facts.get("rows_assigned", [0.0] * n_components)) != n_components:
         raise ModelFileError("rows_assigned must have one number a component")
+    if any(not 1 <= doubt["component"] <= n_components for doubt in facts.get("doubts", [])):
+        raise ModelFileError("a doubt is about a component that there is not")
     missing = _WITH_A_FIT - facts.keys()
     if missing and len(missing) < len(_WITH_A_FIT):
         raise ModelFileError(f"the facts of a fit lack {', '.join(sorted(missing))}")
@@ -31,6 +34,14 @@ def checked_facts(facts: Any, n_components: int) -> dict[str, Any]:
 
 def _number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e308
+
+
+def _positive(value: Any) -> bool:
+    return _number(value) and value > 0
+
+
+def _not_negative(value: Any) -> bool:
+    return _number(value) and value >= 0
 
 
 def _count(value: Any) -> bool:
@@ -70,12 +81,12 @@ _OF_A_FIT: dict[str, Callable[[Any], bool]] = {
     "icl": _number,
     "bic_of_one_component": lambda value: value is None or _number(value),
     "n_iterations": _count,
-    "outcome": _text,
+    "outcome": lambda value: value in OUTCOMES,
     "outcome_sentence": _text,
     "converged": _flag,
     "doubts": _list_of(_doubt),
     "n_rows": _count,
-    "row_weight": _number,
+    "row_weight": _positive,
     "rows_assigned": _list_of(_number),
     "sure_share": _number,
     "n_unexplained": _count,
@@ -83,8 +94,11 @@ _OF_A_FIT: dict[str, Callable[[Any], bool]] = {
     "tail_weight": _number,
     "n_starts": _count,
     "failed_starts": _list_of(_text),
-    "tol": _number,
+    "tol": _not_negative,
     "max_iter": _count,
+    "n_init": _count,
+    "init_params": _text,
+    "reg_covar": _not_negative,
 }
 _WITH_A_FIT = _OF_A_FIT.keys()
 _KINDS: dict[str, Callable[[Any], bool]] = {

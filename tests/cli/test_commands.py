@@ -433,3 +433,17 @@ def test_progress_is_shown_on_a_terminal(tmp_path, faithful, monkeypatch, capsys
     with progress.fit_progress() as watch:
         search(MemoryRows(faithful), FitSettings(3), watch)
     assert "iteration" in screen.getvalue()
+
+
+@pytest.mark.parametrize("prior", ["none", "weak"])
+@pytest.mark.parametrize("covariance", ["full", "diag", "spherical"])
+def test_every_printed_quotient_is_the_printed_result(run, data_folder, covariance, prior):
+    """What a learner does with a calculator, over all `a / b = c` of a table with four columns."""
+    import re
+
+    arguments = ("-k", 2, "--steps", 1, "--covariance", covariance, "--prior", prior)
+    out = " ".join(run("explain", data_folder / "iris.csv", *arguments).out.split())
+    quotients = re.findall(r"= (-?[\d.]+) / ([\d.]+) = (-?[\d.]+)", out)
+    assert len(quotients) >= 10
+    for numerator, divisor, result in quotients:
+        assert float(numerator) / float(divisor) == pytest.approx(float(result), rel=1e-5, abs=6e-5)

@@ -215,3 +215,41 @@ def test_hostile_names_are_inert_on_the_terminal(run, csv):
     assert "[bold]b[/m]" in run("explain", path, "-k", 1, "--prior", "weak").out
     long = csv("x" * 100_000 + ",b\n1,2\n2,3\n3,5\n", "long.csv")
     assert max(map(len, run("fit", long, "-k", 1).out.splitlines())) < 200
+
+
+def test_the_index_of_a_pandas_frame_is_no_measurement(tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0, 3.0], "b": [2.0, 1.0, 3.0, 5.0]})
+    path = str(tmp_path / "i.parquet")
+    frame[frame.a != 2.0].to_parquet(path)
+    table = read_table(path)
+    assert table.feature_names == ("a", "b")
+    assert "index of a pandas frame" in table.notes[0]
+
+
+def test_rows_are_named_by_their_number_in_the_file(run, csv):
+    rows = np.random.default_rng(0).normal(size=100)
+    rows[60] = 50.0
+    text = "x\n" + "\n".join("" if i % 3 == 1 and i < 60 else str(x) for i, x in enumerate(rows)) + "\n"
+    found = run("fit", csv(text), "-k", 1, "--drop-missing", "--json")
+    assert found.json["unexplained_rows"] == [61]
+    explained = run("explain", csv(text), "-k", 2, "--drop-missing", "--all-rows", "--json").json
+    assert [row["row"] for row in explained["steps"][0]["rows"]][:3] == [1, 3, 4]
+
+
+def test_gzip_that_is_none(csv):
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        read_table(str(csv(b"\x1f\x8bgarbage garbage")))
+
+
+def test_small_decimal_commas_are_no_thousands(csv):
+    assert read_table(str(csv("a;b\n0,512;0,731\n0,25;0,5\n"))).matrix.tolist() == [
+        [0.512, 0.731],
+        [0.25, 0.5],
+    ]
+
+
+@pytest.mark.parametrize("word", ["NA", "na", "n/a", "None", "null", "NaN", "nan", "<NA>"])
+def test_missing_values_in_any_spelling(csv, word):
+    assert len(read_table(str(csv(f"a,b\n1,2\n{word},3\n4,5\n")), drop_missing=True).matrix) == 2

@@ -130,3 +130,22 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path, document, monkeypatc
         save_model(SavedModel(mixture, ("a", "b"), {"more": 1}), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["good.json"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outcome": "x"},
+        {"row_weight": 0},
+        {"tol": -1.0},
+        {"doubts": [{"component": 0, "trouble": "", "sentence": ""}]},
+    ],
+    ids=str,
+)
+def test_facts_that_no_fit_can_have_are_refused(run, data_folder, tmp_path, change):
+    path = tmp_path / "m.json"
+    assert run("fit", data_folder / "faithful.csv", "-k", 2, "-o", path).code == 0
+    document = json.loads(path.read_text())
+    document["model"]["facts"].update(change)
+    path.write_text(resealed(document))
+    assert run("show", path).code == 5

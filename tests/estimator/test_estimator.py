@@ -381,3 +381,97 @@ def test_mistakes_are_named(bad, faithful):
 def test_more_starts_than_rows_are_refused_before_memory_is_asked_for(faithful):
     with pytest.raises(StartError, match="more than 272 labels"):
         GaussianMixture(2**30).fit(faithful, start=np.zeros(272, dtype=int))
+
+
+@pytest.mark.parametrize("copies", [pickle.dumps, None], ids=["pickle", "deepcopy"])
+def test_a_collapsed_fit_can_be_copied(heights, copies):
+    import copy
+
+    model = GaussianMixture(
+        2, prior=None, means_init=[[5.5], [6.0]], covariances_init=0.1, weights_init=[0.5, 0.5]
+    )
+    with pytest.warns(UserWarning, match="component 2"):
+        model.fit(heights)
+    back = copy.deepcopy(model) if copies is None else pickle.loads(copies(model))
+    assert str(back.outcome_) == str(model.outcome_)
+    assert back.outcome_.collapse.component == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_components"),
+    [
+        ([[0.0], [1e-17], [1.0]], 3),
+        ([[0.0, 0.0], [1.0, 1.0 + 1e-9], [1.0 + 1e-9, 1.0]], 3),
+        (np.r_[np.linspace(0, 1e-10, 20), 1 + np.linspace(0, 1e-10, 20)][:, None], 4),
+    ],
+    ids=["equal once whitened", "nearly on a line", "two tight groups"],
+)
+@pytest.mark.parametrize("method", ["kmeans", "k-means++", "random_from_data"])
+def test_rows_too_near_one_another_to_tell_apart_still_start(rows, n_components, method):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = GaussianMixture(n_components, init_params=method).fit(rows)
+    assert np.isfinite(model.means_).all()
+
+
+def test_emptied_is_judged_by_weight():
+    """A histogram: 15 rows that stand for a hundred thousand."""
+    centres = np.linspace(-4.0, 6.0, 15)[:, None]
+    heights = np.exp(-0.5 * centres[:, 0] ** 2) + 0.03 * np.exp(-0.5 * (centres[:, 0] - 5.0) ** 2)
+    weights = np.round(1e5 * heights / heights.sum())
+    model = GaussianMixture(2, covariance_type="tied").fit(centres, sample_weight=weights)
+    assert model.outcome_.sound
+
+
+def test_settings_may_be_numpys(tmp_path, faithful):
+    model = GaussianMixture(np.int64(2), max_iter=np.int64(500), n_init=np.int64(2), tol=np.float32(1e-6))
+    model.fit(faithful).save(tmp_path / "m.json")
+    back = gaussmix.load(tmp_path / "m.json")
+    assert (back.n_init, back.max_iter) == (2, 500)
+    with pytest.raises(SettingsError, match="max_iter"):
+        GaussianMixture(max_iter=10**19).fit(faithful)
+
+
+def test_a_loaded_model_remembers_how_it_was_fitted(tmp_path, faithful):
+    GaussianMixture(2, reg_covar=0.01, init_params="random").fit(faithful).save(tmp_path / "m.json")
+    back = gaussmix.load(tmp_path / "m.json")
+    assert (back.reg_covar, back.init_params) == (0.01, "random")
+
+
+def test_labels_to_start_from_mean_the_same_for_weights_and_copies(faithful):
+    labels = (faithful[:, 0] > 3.0).astype(int)
+    settings = {"n_components": 2, "max_iter": 0}
+    weighted = GaussianMixture(**settings).fit(faithful, sample_weight=np.full(272, 4.0), start=labels)
+    copied = GaussianMixture(**settings).fit(np.repeat(faithful, 4, axis=0), start=np.repeat(labels, 4))
+    np.testing.assert_allclose(weighted.covariances_, copied.covariances_, rtol=1e-12)
+
+
+def test_a_trace_does_not_outlive_its_fit(faithful):
+    model = GaussianMixture(2, trace=True).fit(faithful)
+    assert not hasattr(model.set_params(trace=False).fit(faithful), "trace_")
+
+
+def test_one_blas_thread_is_given_back_when_fits_overlap():
+    from threadpoolctl import threadpool_info
+
+    from gaussmix.kernels.threads import single_threaded_blas
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    first, second = single_threaded_blas(), single_threaded_blas()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(threads()) == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before
+
+
+def test_scales_that_cancel_in_the_determinant_are_no_fall():
+    for seed in range(4):
+        rows = np.random.default_rng(seed).normal(size=(200, 2))
+        rows[:100] += 3.0
+        model = GaussianMixture(2, tol=0.0).fit(rows * [1e120, 1e-120])
+        assert model.converged_

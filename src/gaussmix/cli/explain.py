@@ -35,10 +35,10 @@ def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
     """
     settings = replace(settings_from(options), max_iter=steps, tol=0.0, n_init=1)
     with notes_of_warnings():
-        rows, _ = rows_from(options)
+        rows, table = rows_from(options)
         result = search(rows, settings, trace=True)
         pseudo_rows = prepare(rows, settings).prior.pseudo_rows
-    explanation = write_out(rows, result, settings, pseudo_rows, all_rows)
+    explanation = write_out(rows, result, settings, pseudo_rows, all_rows, table.row_numbers)
     if as_json:
         print_json(explanation.as_json())
     else:

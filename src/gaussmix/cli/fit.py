@@ -51,7 +51,7 @@ def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **o
         rows, table = rows_from(options)
         with fit_progress() as watch:
             result = search(rows, settings, watch)
-    summary = summarise(result, rows, settings, (*table.notes, *warned))
+    summary = summarise(result, rows, settings, (*table.notes, *warned), row_numbers=table.row_numbers)
     if output is not None:
         save_model(to_saved(summary, result.mixture), output)
     if assign is not None:

@@ -16,8 +16,13 @@ HEAD_LINES = 100
 DELIMITERS = (",", ";", "\t", "|", " ")
 NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*$")
-THOUSANDS = re.compile(r"^\s*[-+]?\d{1,3}(,\d{3})+\s*$")
+THOUSANDS = re.compile(r"^\s*[-+]?[1-9]\d{0,2}(,\d{3})+\s*$")
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "#n/a", "inf", "-inf", "+inf", "infinity"])
+# What is a missing value in any spelling that spreadsheets, R and Python write.
+NULLS = [
+    f(word) for word in ("na", "n/a", "#n/a", "nan", "null", "none") for f in (str, str.upper, str.title)
+]
+NULLS += ["", "NaN", "N/A", "-nan", "-NaN", "<NA>"]
 BLOCK_BYTES = 1 << 22
 
 
@@ -64,7 +69,10 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     if head[:2] == b"\x1f\x8b":
-        head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        except zlib.error as error:
+            raise DataError(f"{path}: looks like gzip and cannot be unpacked: {error}") from error
         file = pa.CompressedInputStream(file, "gzip")
     try:
         dialect = sniff(path, head)
@@ -88,7 +96,10 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
                 invalid_row_handler=ragged,
             ),
             pyarrow.csv.ConvertOptions(
-                decimal_point=dialect.decimal, strings_can_be_null=True, quoted_strings_can_be_null=True
+                decimal_point=dialect.decimal,
+                null_values=NULLS,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
             ),
         )
     except pa.ArrowInvalid as error:

@@ -1,6 +1,7 @@
 """Tables in files: CSV, Parquet, Arrow and .npy, brought to a matrix of numbers with named columns."""
 
 import io
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -160,6 +161,10 @@ def _of_table(table: pa.Table, notes: tuple[str, ...] = ()) -> _Source:
 def _from_source(path: str, source: _Source, columns: Sequence[str] | None) -> Table:
     names, renamed = unique_names(source.schema.names)
     chosen, left_out = checked_columns(path, source, names, columns)
+    index = _pandas_index(source.schema)
+    if columns is None and len(chosen) > len(index.intersection(names[p] for p in chosen)) > 0:
+        left_out += [f"column {name!r} is the index of a pandas frame, and was left out" for name in index]
+        chosen = [p for p in chosen if names[p] not in index]
     matrix, rounded = _filled(source, chosen)
     imprecise = tuple(
         f"column {names[p]!r} holds integers beyond 2^53, which were rounded; leave identifiers out"
@@ -192,6 +197,15 @@ def _filled(source: _Source, positions: list[int]) -> tuple[NDArray[Any], list[i
             matrix[first : first + len(batch), j] = values.to_numpy(zero_copy_only=False)
         first += len(batch)
     return matrix[:first], sorted(rounded)
+
+
+def _pandas_index(schema: pa.Schema) -> set[str]:
+    """Columns that pandas wrote only to keep a frame's index."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        return {name for name in described.get("index_columns", []) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):
+        return set()
 
 
 def _counts_rows(column: NDArray[Any]) -> bool:

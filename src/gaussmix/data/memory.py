@@ -126,8 +126,7 @@ class MemoryRows:
 
     def sample(self, size: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """All rows with their weights if there are at most ``size``, else that many drawn by weight."""
-        n_rows = self.matrix.shape[0]
-        if n_rows <= size:
+        if self.summary.n_rows <= size:
             tiles = [(t, np.ones(len(t)) if w is None else w) for t, w in self.tiles()]
             return np.concatenate([t for t, _ in tiles]), np.concatenate([w for _, w in tiles])
         drawn = np.empty((size, self.matrix.shape[1]))

@@ -36,7 +36,11 @@ def load(path: str | Path) -> GaussianMixture:
         covariance_type=mixture.family.name,
         prior=summary.prior,
         random_state=summary.seed,
-        **{name: facts[name] for name in ("tol", "max_iter") if name in facts},
+        **{
+            name: facts[name]
+            for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar")
+            if name in facts
+        },
     )
     model._set_mixture(mixture)
     model.n_features_in_, model.summary_ = mixture.n_features, summary

@@ -285,6 +285,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _seed(self) -> int:
         if self.random_state is None:
             return DEFAULT_SEED
+        if isinstance(self.random_state, bool):
+            raise SettingsError("random_state must be a whole number, a RandomState or None; got a bool")
         if isinstance(self.random_state, int | np.integer):
             if not 0 <= self.random_state < 2**32:
                 raise SettingsError(f"random_state must be from 0 to 2**32 - 1; got {self.random_state}")
@@ -352,6 +354,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.lower_bound_ = self.lower_bounds_[-1]
         if self.trace:
             self.trace_ = result.trace
+        elif hasattr(self, "trace_"):
+            del self.trace_
 
     def _set_mixture(self, mixture: Mixture) -> None:
         self._fitted_covariance_type = mixture.family.name
@@ -364,7 +368,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _watch(self) -> Watch:
         if not self.verbose:
             return silent
-        if self.verbose_interval < 1:
+        if not isinstance(self.verbose_interval, int) or self.verbose_interval < 1:
             raise SettingsError(f"verbose_interval must be at least 1; got {self.verbose_interval!r}")
 
         def report(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:  # noqa: ARG001

@@ -1,9 +1,11 @@
 """How many threads compute: BLAS on one, for the same bits on any machine; the compiled kernel on all."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -17,8 +19,35 @@ def single_threaded_blas() -> Iterator[None]:
     On several threads they split sums in ways that depend on the number of threads, and then the
     last bits of a fit do too.
     """
-    with _controller().limit(limits=1, user_api="blas"):
+    with _GATE:
+        _GATE.inside += 1
+        if _GATE.inside == 1:
+            _GATE.limits = _controller().limit(limits=1, user_api="blas")
+    try:
         yield
+    finally:
+        with _GATE:
+            _GATE.inside -= 1
+            if _GATE.inside == 0:
+                _GATE.limits.restore_original_limits()
+
+
+class _Gate:
+    """How many fits are inside, on all Python threads together: the setting is the process's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.limits: Any = None
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+_GATE = _Gate()
 
 
 @cache

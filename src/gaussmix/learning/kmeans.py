@@ -40,6 +40,10 @@ def seed_centres(
     chosen = [_draw(weights, generator)]
     nearest = _squared_distances_from(points, points[chosen[0]])
     for _ in range(1, n_centres):
+        if not (nearest > 0.0).any():
+            # Points too near one another to tell apart: any that is left is as good.
+            chosen.append(int(np.setdiff1d(np.arange(len(points)), chosen)[0]))
+            continue
         trials = [_draw(weights * nearest, generator) for _ in range(n_trials)]
         candidates = [np.minimum(nearest, _squared_distances_from(points, points[t])) for t in trials]
         best = int(np.argmin([weights @ candidate for candidate in candidates]))
@@ -57,14 +61,28 @@ def cluster(points: FloatArray, weights: FloatArray, centres: FloatArray) -> np.
         if np.array_equal(moved, labels):
             break
         labels = moved
-    return labels
+    return without_empty(points, labels, len(centres))
 
 
 def nearest_centre(points: FloatArray, centres: FloatArray) -> np.ndarray:
     """Index of the nearest of K centres for each of n points: (n,)."""
-    distances = (centres**2).sum(axis=1) - 2.0 * points @ centres.T
+    distances = np.stack([_squared_distances_from(points, centre) for centre in centres], axis=1)
     nearest: np.ndarray = np.argmin(distances, axis=1)
     return nearest
+
+
+def without_empty(points: FloatArray, labels: np.ndarray, n_centres: int) -> np.ndarray:
+    """Labels (n,) under which each of ``n_centres`` clusters has a point; n is at least that many."""
+    labels = labels.copy()
+    for k in range(n_centres):
+        counts = np.bincount(labels, minlength=n_centres)
+        if counts[k] > 0:
+            continue
+        # The farthest point of the largest cluster from that cluster's mean.
+        members = np.flatnonzero(labels == counts.argmax())
+        offsets = _squared_distances_from(points[members], points[members].mean(axis=0))
+        labels[members[offsets.argmax()]] = k
+    return labels
 
 
 def _cluster_means(

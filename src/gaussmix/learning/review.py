@@ -30,6 +30,8 @@ class Review:
 
     n_rows: int
     """Rows of positive weight."""
+    row_weight: float
+    """Their total weight."""
     assigned: FloatArray
     """(K,), row weight for which each component is the likeliest."""
     distinct_rows: np.ndarray
@@ -56,7 +58,7 @@ class Review:
         """The components that are empty or rest on too few distinct rows."""
         found = []
         for k in range(mixture.n_components):
-            held = mixture.weights[k] * self.n_rows
+            held = mixture.weights[k] * max(self.row_weight, self.n_rows)
             if held < EMPTY_BELOW:
                 sentence = (
                     f"Component {k + 1} was emptied: it holds {held:.2g} rows' worth of the data. "
@@ -159,6 +161,7 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     excess = (tail_weight - 1.0) * expected / np.sqrt(8.0 * expected / total)
     return Review(
         n_rows=seen,
+        row_weight=total,
         assigned=assigned,
         distinct_rows=np.array([len(support.distinct) for support in supports]),
         least_rows=least_rows,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gaussmix.data.rows import Rows
-from gaussmix.errors import DegenerateComponentError, FitError
+from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.em import Watch, fit_em, silent
 from gaussmix.learning.prepare import prepare
@@ -66,6 +66,11 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
             result = fit_em(rows, start, step, limits, _recording(watch, steps) if trace else watch)
             result = _off_saddle(rows, result, step, limits, watch, steps if trace else None)
         except DegenerateComponentError as failure:
+            failures.append(str(failure))
+            continue
+        except StartError as failure:
+            if settings.given.says_something:
+                raise
             failures.append(str(failure))
             continue
         result = _reviewed(rows, replace(result, trace=tuple(steps)), settings, step)

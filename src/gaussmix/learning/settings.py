@@ -1,7 +1,7 @@
 """What a fit is asked for. A ``FitSettings`` that exists has been checked."""
 
+import math
 import numbers
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from gaussmix.model.covariances import CovarianceFamily, covariance_family
 PRIORS = ("weak", "none")
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
+LARGEST = 2**63
 DEFAULT_TOL = 1e-9
 DEFAULT_MAX_ITER = 10_000
 DEFAULT_N_INIT = 1
@@ -108,6 +109,11 @@ class FitSettings:
                 f"init_params must be one of {', '.join(INIT_METHODS)}; got {self.init_params!r}"
             )
         covariance_family(self.covariance_type)
+        # NumPy's numbers become Python's, which files and messages can hold.
+        for name in ("n_components", "max_iter", "n_init", "seed"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in ("tol", "reg_covar"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def family(self) -> CovarianceFamily:
@@ -227,11 +233,20 @@ def _finite(what: str, given: Any, shape: tuple[int, ...]) -> FloatArray:
 
 
 def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
-        raise SettingsError(f"{name} must be a whole number, at least {least}; got {value!r}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or not least <= int(value) < LARGEST
+    ):
+        raise SettingsError(f"{name} must be a whole number, at least {least} and below 2**63; got {value!r}")
 
 
 def _not_negative(name: str, value: Any) -> None:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0 <= value <= sys.float_info.max:
+    try:
+        fits = (
+            isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+        )
+    except OverflowError:
+        fits = False
+    if not fits:
         raise SettingsError(f"{name} must be a finite number, at least 0; got {value!r}")

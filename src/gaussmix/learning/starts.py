@@ -15,7 +15,7 @@ from gaussmix.data.rows import Rows, distinct_rows
 from gaussmix.errors import DataError, DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.learning.em import fit_em
-from gaussmix.learning.kmeans import cluster, nearest_centre, seed_centres
+from gaussmix.learning.kmeans import cluster, nearest_centre, seed_centres, without_empty
 from gaussmix.learning.prepare import covariance_seen
 from gaussmix.learning.settings import CheckedStart, FitSettings, checked_start, responsibilities_of
 from gaussmix.learning.stopping import Limits
@@ -150,7 +150,7 @@ def _from_method(rows: Rows, settings: FitSettings, step: MStep, generator: np.r
     trials = []
     for _ in range(n_trials):
         shares = method(sample, settings.n_components, generator)
-        trials.append(_estimated(sample.rows, shares, settings, step, sample.covariance))
+        trials.append(_estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(rows)))
     return trials[0] if n_trials == 1 else _most_promising(trials, sample, step, generator)
 
 
@@ -180,11 +180,11 @@ def _from_responsibilities(
     if not (totals > 0.0).all():
         raise StartError("each row's start responsibilities must add up to more than 0")
     pooled = covariance_seen(rows, settings.family)
-    return _estimated(rows, responsibilities / totals, settings, step, pooled)
+    return _estimated(rows, responsibilities / totals, settings, step, pooled, _one_row(rows))
 
 
 def _estimated(
-    rows: Rows, shares: FloatArray, settings: FitSettings, step: MStep, pooled: FloatArray
+    rows: Rows, shares: FloatArray, settings: FitSettings, step: MStep, pooled: FloatArray, one_row: float
 ) -> Mixture:
     """One M-step from responsibilities (N, K), smoothed so that no component starts as a spike."""
     family, n_components, n_features = settings.family, settings.n_components, len(pooled)
@@ -197,10 +197,14 @@ def _estimated(
     matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
     blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)
     # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
-    row_weight = rows.summary.row_weight / rows.summary.n_rows
-    strength = max(0.5 * (n_features + 1) * row_weight / n_components, 0.5 * step.prior.pseudo_rows)
+    strength = max(0.5 * (n_features + 1) * one_row / n_components, 0.5 * step.prior.pseudo_rows)
     prior = WeakPrior(strength, pooled, step.prior.floor())
     return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
+
+
+def _one_row(rows: Rows) -> float:
+    """The weight of a row: 1 for counts (a weight of 4 is four rows), their mean where that is less."""
+    return min(1.0, rows.summary.row_weight / rows.summary.n_rows)
 
 
 def _kmeans(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
@@ -210,7 +214,8 @@ def _kmeans(sample: StartSample, n_components: int, generator: np.random.Generat
 
 def _plus_plus(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
     seeds = sample.points[seed_centres(sample.points, sample.weights, n_components, generator)]
-    return responsibilities_of(nearest_centre(sample.points, seeds), n_components)
+    labels = nearest_centre(sample.points, seeds)
+    return responsibilities_of(without_empty(sample.points, labels, n_components), n_components)
 
 
 def _random_rows(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
@@ -218,7 +223,8 @@ def _random_rows(sample: StartSample, n_components: int, generator: np.random.Ge
     # Exponential races: each row is drawn by weight, none twice (Efraimidis and Spirakis 2006).
     races = generator.exponential(size=len(sample.weights)) / sample.weights
     seeds = sample.points[np.argsort(races)[:n_components]]
-    return responsibilities_of(nearest_centre(sample.points, seeds), n_components)
+    labels = nearest_centre(sample.points, seeds)
+    return responsibilities_of(without_empty(sample.points, labels, n_components), n_components)
 
 
 def _random_shares(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:

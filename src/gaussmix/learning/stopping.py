@@ -55,7 +55,9 @@ class History:
         unit = 4.0 * EPSILON
         # A mean cannot be closer to its place than its own rounding, in standard deviations.
         misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
-        self.rounding = unit * (abs(self.objectives[-1]) + row_weight) + misplaced
+        # Log determinants of 1e120 and 1e-120 cancel in the objective, and their rounding does not.
+        magnitude = abs(self.objectives[-1]) + row_weight * (1.0 + mixture.log_magnitude)
+        self.rounding = unit * magnitude + misplaced
         self.conditioned_rounding = self.rounding + unit * (
             row_weight * mixture.n_features * mixture.conditioning
         )
@@ -93,9 +95,11 @@ def remaining_gain(history: History) -> float | None:
     Mathematics 46 (1994) 373; McNicholas et al., Computational Statistics and Data Analysis 54
     (2010) 711. docs/adr/0002 has the measurements.
     """
-    gains = np.abs(history.gains()[-(RATES + 1) :])
-    if len(gains) <= RATES or not np.all(gains > 0.0):
+    signed = np.array(history.gains()[-(RATES + 1) :])
+    # Gains of both signs (possible with reg_covar only) pass through zero without being small.
+    if len(signed) <= RATES or not (np.all(signed > 0.0) or np.all(signed < 0.0)):
         return None
+    gains = np.abs(signed)
     rate = float((gains[1:] / gains[:-1]).max())
     return float(gains[-1]) * rate / (1.0 - rate) if rate < 1.0 else None
 

@@ -102,6 +102,12 @@ class Mixture:
         diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
         return float(np.linalg.norm(self.means * diagonals, axis=1).max())
 
+    @cached_property
+    def log_magnitude(self) -> float:
+        """Largest sum over features of |log| of the entries that make a log determinant."""
+        diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
+        return float(np.abs(np.log(diagonals)).sum(axis=1).max())
+
     @property
     def precisions(self) -> FloatArray:
         """Inverse covariances, shaped as ``covariances``."""

@@ -1,10 +1,11 @@
 """EM as a person would do it by hand: every quantity of every iteration, as plain data."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussmix.data.rows import Rows
 from gaussmix.kernels.contract import FloatArray
@@ -82,7 +83,12 @@ class Explanation:
 
 
 def explain(
-    rows: Rows, result: FitResult, settings: FitSettings, pseudo_rows: float, all_rows: bool = False
+    rows: Rows,
+    result: FitResult,
+    settings: FitSettings,
+    pseudo_rows: float,
+    all_rows: bool = False,
+    row_numbers: NDArray[Any] | None = None,
 ) -> Explanation:
     """Write out a traced fit.
 
@@ -98,11 +104,13 @@ def explain(
         What the prior adds to each N_k.
     all_rows : bool
         Whether to keep every row of every table.
+    row_numbers : (N,) array, optional
+        Numbers of the rows in their file, where some were left out.
     """
     trace = result.trace
     # The last E-step has no M-step after it, but where EM stopped at once it is all there is.
     shown = trace[:-1] if len(trace) > 1 and result.outcome.collapse is None else trace
-    steps = tuple(_step(rows, trace, i, all_rows) for i in range(len(shown)))
+    steps = tuple(_step(rows, trace, i, all_rows, row_numbers) for i in range(len(shown)))
     return Explanation(
         rows.feature_names,
         steps,
@@ -127,19 +135,27 @@ def _ending(result: FitResult) -> str:
     return str(result.outcome)
 
 
-def _step(rows: Rows, trace: tuple[TraceStep, ...], i: int, all_rows: bool) -> ExplainedStep:
+def _step(
+    rows: Rows, trace: tuple[TraceStep, ...], i: int, all_rows: bool, row_numbers: NDArray[Any] | None
+) -> ExplainedStep:
     mixture = trace[i].mixture
     following = trace[i + 1] if i + 1 < len(trace) else None
     return ExplainedStep(
         iteration=trace[i].iteration + 1,
         mixture=mixture,
-        rows=_table(rows, mixture, all_rows),
+        rows=_numbered(_table(rows, mixture, all_rows), row_numbers),
         n_rows=rows.summary.n_rows,
         statistics=rows.expected_statistics(mixture),
         log_likelihood=trace[i].log_likelihood,
         next=None if following is None else following.mixture,
         next_log_likelihood=None if following is None else following.log_likelihood,
     )
+
+
+def _numbered(rows: tuple[ExplainedRow, ...], row_numbers: NDArray[Any] | None) -> tuple[ExplainedRow, ...]:
+    if row_numbers is None:
+        return rows
+    return tuple(replace(row, number=int(row_numbers[row.number - 1])) for row in rows)
 
 
 def _table(rows: Rows, mixture: Mixture, all_rows: bool) -> tuple[ExplainedRow, ...]:

@@ -123,7 +123,11 @@ def _m_step_lines(explanation: Explanation, step: ExplainedStep, following: Mixt
         f"N_{i} = {_sum(step, k, lambda row, share: _share(row.weight, share))} = {count:.6f}",
         f"weight_{i} = N_{i} / n = {count:.6f} / {total} = {following.weights[k]:.4f}",
     ]
+    if count == 0.0:
+        return [*lines, f"mean_{i} and variance_{i} are kept: no row has a share in component {i}"]
     lines += [_mean_line(explanation, step, following, k, j) for j in _features(following)]
+    if np.array_equal(following.matrices[k], step.mixture.matrices[k]):
+        return [*lines, f"variance_{i} is kept for one iteration: the mean has moved too far to take it yet"]
     return lines + _SPREAD[following.family.scatter](explanation, step, following, k)
 
 
@@ -151,9 +155,10 @@ def _spread_line(
     i = k + 1
     if explanation.pseudo_rows:
         pseudo = number(explanation.pseudo_rows, 3)
-        total = value * (divisor + explanation.pseudo_rows * divisor / step.statistics.counts[k])
+        times = divisor / float(step.statistics.counts[k])
+        prior_divisor = divisor + times * explanation.pseudo_rows
         formula = f"(sum(r (x - mean_{i})^2) + {pseudo} S) / (N_{i} + {pseudo})"
-        numbers = f"{number(total, 8)} / {divisor + explanation.pseudo_rows:.6f}"
+        numbers = f"{number(value * prior_divisor, 8)} / {prior_divisor:.6f}"
         return (
             f"{what} = {formula} = {numbers} = {_fixed(value)}   (weak prior: S is the variance of all rows)"
         )
@@ -229,10 +234,16 @@ def _diagonal_lines(explanation: Explanation, step: ExplainedStep, following: Mi
 
 
 def _trace_lines(explanation: Explanation, step: ExplainedStep, following: Mixture, k: int) -> list[str]:
-    divisor = float(step.statistics.counts[k]) * following.n_features
-    what = f"variance_{k + 1}" + ("" if following.n_features == 1 else " (mean over the features)")
-    terms = _square_terms(step, following, k, 0) if following.n_features == 1 else None
-    return [_spread_line(explanation, step, k, what, float(following.covariances[k]), divisor, terms)]
+    count, n_features = float(step.statistics.counts[k]), following.n_features
+    what, value = f"variance_{k + 1}", float(following.covariances[k])
+    if n_features == 1:
+        return [_spread_line(explanation, step, k, what, value, count, _square_terms(step, following, k, 0))]
+    divisor = n_features * (count + explanation.pseudo_rows)
+    formula = f"sum(r |x - mean_{k + 1}|^2) / ({n_features} N_{k + 1})"
+    if explanation.pseudo_rows:
+        pseudo = number(explanation.pseudo_rows, 3)
+        formula = f"(sum(r |x - mean_{k + 1}|^2) + {pseudo} tr S) / ({n_features} (N_{k + 1} + {pseudo}))"
+    return [f"{what} = {formula} = {number(value * divisor, 8)} / {divisor:.6f} = {_fixed(value)}"]
 
 
 _Lines = Callable[[Explanation, ExplainedStep, Mixture, int], list[str]]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussmix.data.rows import Rows
 from gaussmix.learning import scoring
@@ -70,6 +71,7 @@ def summarise(
     settings: FitSettings,
     notes: tuple[str, ...] = (),
     columns_named: bool = True,
+    row_numbers: NDArray[Any] | None = None,
 ) -> FitSummary:
     """Collect the facts of a fit.
 
@@ -85,11 +87,17 @@ def summarise(
         Said before the fit: columns left out and the like.
     columns_named : bool
         Whether the feature names are the user's.
+    row_numbers : (N,) array, optional
+        Numbers of the rows in their file, where some were left out.
     """
     review = result.review
     if review is None:
         raise ValueError("a result without a review cannot be summarised")
-    facts = {**_fit_facts(result, rows, review), "tol": settings.tol, "max_iter": settings.max_iter}
+    numbers = [int(i + 1 if row_numbers is None else row_numbers[i]) for i in review.unexplained]
+    asked = {
+        name: getattr(settings, name) for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar")
+    }
+    facts = {**_fit_facts(result, rows, review), "unexplained_rows": numbers, **asked}
     prior = None if settings.prior == "none" else settings.prior
     summary = _of_mixture(
         result.mixture,
@@ -97,7 +105,7 @@ def summarise(
         prior,
         settings.seed,
         facts,
-        notes + _misfit_notes(review) + _evidence_notes(result, rows, facts),
+        notes + _misfit_notes(review, numbers) + _evidence_notes(result, rows, facts),
     )
     return replace(summary, columns_named=columns_named)
 
@@ -180,7 +188,6 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "rows_assigned": review.assigned.tolist(),
         "sure_share": review.sure_share,
         "n_unexplained": review.n_unexplained,
-        "unexplained_rows": [row + 1 for row in review.unexplained],
         "tail_weight": review.tail_weight,
         "n_starts": result.n_starts,
         "failed_starts": list(result.failures),
@@ -209,10 +216,10 @@ def _evidence_notes(result: FitResult, rows: Rows, facts: dict[str, Any]) -> tup
     return tuple(notes)
 
 
-def _misfit_notes(review: Review) -> tuple[str, ...]:
+def _misfit_notes(review: Review, numbers: list[int]) -> tuple[str, ...]:
     notes = []
     if review.too_many_unexplained:
-        listed = ", ".join(str(row + 1) for row in review.unexplained)
+        listed = ", ".join(map(str, numbers))
         more = ", ..." if review.n_unexplained > len(review.unexplained) else ""
         plural = "row is" if review.n_unexplained == 1 else "rows are"
         notes.append(
