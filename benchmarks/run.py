@@ -67,8 +67,9 @@ PROBLEMS = (
 
 def rows_of(problem):
     rng = np.random.default_rng(0)
-    # Groups that overlap, so that no fit is done before its iterations are.
-    centres = rng.normal(size=(problem.n_components, problem.n_features))
+    # Groups that overlap in any number of features, so that no fit is done before its iterations are.
+    spread = min(1.0, 3.0 / problem.n_features**0.5)
+    centres = spread * rng.normal(size=(problem.n_components, problem.n_features))
     labels = rng.integers(0, problem.n_components, problem.n_rows)
     return centres[labels] + rng.normal(size=(problem.n_rows, problem.n_features)), centres
 
@@ -90,7 +91,10 @@ def seconds(estimator, problem, rows, centres, n_iterations):
     model = estimator(n_components, **settings)
     began = time.perf_counter()
     model.fit(rows)
-    return time.perf_counter() - began
+    took = time.perf_counter() - began
+    if model.n_iter_ != n_iterations:
+        raise RuntimeError(f"{problem.name}: {model.n_iter_} iterations instead of {n_iterations}")
+    return took
 
 
 def iteration_seconds(estimator, problem, rows, centres):

@@ -126,6 +126,15 @@ def test_explain_under_the_prior_shows_the_pseudo_rows(run, heights_csv):
     assert "+ 0.200 S) / (N_1 + 0.200) = 0.33065906 / 5.027226 = 0.06577" in out
 
 
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag"])
+def test_explain_shows_no_formula_for_a_variance_that_is_held(run, csv, covariance):
+    table = csv("a,b\n1,5\n2,5\n3,5\n7,5\n8,5\n9,5\n")
+    out = run("explain", table, "-k", 2, "--prior", "weak", "--steps", 1, "--covariance", covariance).out
+    held = [line for line in out.splitlines() if "= 2.5e-05" in line]
+    assert len(held) == (1 if covariance == "tied" else 2)
+    assert all("no spread" in line and "sum" not in line for line in held)
+
+
 def test_demo_tells_the_whole_story(run):
     found = run("demo")
     assert found.code == 0

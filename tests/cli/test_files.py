@@ -127,6 +127,8 @@ def test_what_was_left_out_or_renamed_is_said(csv):
         ("a,b\n1,2\n3,NA\n", "row 2, column 'b' is missing"),
         ("a,b\n1,2\n3,\n", "row 2, column 'b' is missing"),
         ("a,b\n1,2\n3,1e400\n", "column 'b' is inf"),
+        ('"a" "b"\n"1" 1.5 2.5\n"2" 3.5 4.5\n', "set apart by blanks"),
+        ("a    b\n1.5  2\n10   3\n", "set apart by blanks"),
     ],
 )
 def test_csv_that_cannot_be_used_is_refused_by_name(csv, content, message):

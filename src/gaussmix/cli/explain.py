@@ -37,8 +37,8 @@ def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
     with notes_of_warnings():
         rows, table = rows_from(options)
         result = search(rows, settings, trace=True)
-        pseudo_rows = prepare(rows, settings).prior.pseudo_rows
-    explanation = write_out(rows, result, settings, pseudo_rows, all_rows, table.row_numbers)
+        prior = prepare(rows, settings).prior
+    explanation = write_out(rows, result, settings, prior, all_rows, table.row_numbers)
     if as_json:
         print_json(explanation.as_json())
     else:

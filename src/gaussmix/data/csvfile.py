@@ -44,6 +44,8 @@ class Dialect:
     has_header: bool
     single: bool
     """Whether there is one column only."""
+    aligned: bool = False
+    """Whether that column looks like several, set apart by blanks."""
 
     def notes(self) -> tuple[str, ...]:
         """What was guessed and could have been guessed wrong."""
@@ -78,6 +80,11 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
         dialect = sniff(path, head)
     except csv.Error as error:
         raise DataError(f"{path}: {error}; is a quotation mark missing?") from error
+    if dialect.aligned:
+        raise DataError(
+            f"{path}: its columns seem to be set apart by blanks, as in a printed table; write it as CSV, with "
+            "a comma, a semicolon or a tab between (in R: write.csv)"
+        )
     ragged = _Ragged()
     try:
         table = pyarrow.csv.read_csv(
@@ -146,7 +153,13 @@ def sniff(path: str, head: bytes) -> Dialect:
     delimiter = max(DELIMITERS, key=lambda candidate: _evidence(lines, candidate))
     rows = list(csv.reader(lines, delimiter=delimiter))
     decimal = _decimal(path, [cell for row in rows for cell in row], delimiter)
-    return Dialect(encoding, delimiter, decimal, _has_header(rows, decimal), len(rows[0]) == 1)
+    single = len(rows[0]) == 1
+    aligned = single and len(lines) > 1 and all(map(_several_numbers, lines[1:]))
+    return Dialect(encoding, delimiter, decimal, _has_header(rows, decimal), single, aligned)
+
+
+def _several_numbers(line: str) -> bool:
+    return sum(bool(NUMBER.match(word)) for word in line.split()) > 1
 
 
 def _decimal(path: str, cells: list[str], delimiter: str) -> str:

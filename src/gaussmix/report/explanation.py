@@ -13,6 +13,7 @@ from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.result import FitResult, TraceStep
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import Prior
 from gaussmix.model.statistics import SufficientStatistics
 
 JSON_SCHEMA, JSON_VERSION = "gaussmix-explanation", 1
@@ -65,6 +66,8 @@ class Explanation:
     prior: str
     pseudo_rows: float
     """2 a of the weak prior; 0 without a prior."""
+    held: FloatArray
+    """(D, D), what the prior holds fixed along directions in which the rows have no spread; else 0."""
     reg_covar: float
     outcome_sentence: str
     start_sentence: str = ""
@@ -86,7 +89,7 @@ def explain(
     rows: Rows,
     result: FitResult,
     settings: FitSettings,
-    pseudo_rows: float,
+    prior: Prior,
     all_rows: bool = False,
     row_numbers: NDArray[Any] | None = None,
 ) -> Explanation:
@@ -100,14 +103,14 @@ def explain(
         With its trace.
     settings : FitSettings
         What was asked for.
-    pseudo_rows : float
-        What the prior adds to each N_k.
+    prior : Prior
+        What was added to each N_k and S_k.
     all_rows : bool
         Whether to keep every row of every table.
     row_numbers : (N,) array, optional
         Numbers of the rows in their file, where some were left out.
     """
-    trace = result.trace
+    trace, floor, n_features = result.trace, prior.floor(), len(rows.feature_names)
     # The last E-step has no M-step after it, but where EM stopped at once it is all there is.
     shown = trace[:-1] if len(trace) > 1 and result.outcome.collapse is None else trace
     steps = tuple(_step(rows, trace, i, all_rows, row_numbers) for i in range(len(shown)))
@@ -116,7 +119,8 @@ def explain(
         steps,
         rows.summary.row_weight,
         settings.prior,
-        pseudo_rows,
+        prior.pseudo_rows,
+        np.zeros((n_features, n_features)) if floor is None else floor,
         settings.reg_covar,
         _ending(result),
         "" if settings.given.says_something else _START.format(method=settings.init_params),

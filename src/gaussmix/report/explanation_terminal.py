@@ -17,6 +17,7 @@ WHOLE_SUM, FIRST_TERMS = 12, 3
 FEATURES_SHOWN, COMPONENTS_SHOWN = 6, 8
 # Up to this many features every covariance has a line of its own.
 COVARIANCE_LINES = 3
+HELD = "(the rows have no spread there: what the prior holds fixed is in it, alike for all components)"
 
 
 def explanation_report(explanation: Explanation) -> RenderableType:
@@ -150,9 +151,12 @@ def _spread_line(
     value: float,
     divisor: float,
     terms: str | None = None,
+    held: bool = False,
 ) -> str:
     """``what = sum / N = value``, or with the prior's pseudo-rows beside both."""
     i = k + 1
+    if held:
+        return f"{what} = {_fixed(value)}   {HELD}"
     if explanation.pseudo_rows:
         pseudo = number(explanation.pseudo_rows, 3)
         times = divisor / float(step.statistics.counts[k])
@@ -173,10 +177,12 @@ def _full_lines(explanation: Explanation, step: ExplainedStep, following: Mixtur
     for a in _features(following):
         terms = _square_terms(step, following, k, a)
         what = f"variance_{k + 1}{_of(explanation, a)}"
-        lines.append(_spread_line(explanation, step, k, what, float(matrix[a, a]), count, terms))
+        held = bool(explanation.held[a, a])
+        lines.append(_spread_line(explanation, step, k, what, float(matrix[a, a]), count, terms, held))
         for b in range(a) if following.n_features <= COVARIANCE_LINES else ():
             what = f"covariance_{k + 1}{_pair(explanation, a, b)}"
-            lines.append(_product_line(explanation, what, f"N_{k + 1}", float(matrix[a, b]), count))
+            held = bool(explanation.held[a, b])
+            lines.append(_product_line(explanation, what, f"N_{k + 1}", float(matrix[a, b]), count, held))
     if following.n_features > COVARIANCE_LINES:
         listed = _pairs_listed(explanation, following, matrix)
         lines.append(f"covariances_{k + 1}, each sum(r (x_a - mean_a)(x_b - mean_b)) / N_{k + 1}: {listed}")
@@ -200,13 +206,18 @@ def _pooled_lines(explanation: Explanation, step: ExplainedStep, following: Mixt
             "n",
             float(matrix[a, b]),
             explanation.row_weight,
+            bool(explanation.held[a, b]),
         )
         for a in _features(following)
         for b in range(a + 1)
     ]
 
 
-def _product_line(explanation: Explanation, what: str, divisor: str, value: float, count: float) -> str:
+def _product_line(
+    explanation: Explanation, what: str, divisor: str, value: float, count: float, held: bool
+) -> str:
+    if held:
+        return f"{what} = {_fixed(value)}   {HELD}"
     formula = f"{what} = sum(r (x_a - mean_a)(x_b - mean_b)) / {divisor}"
     if explanation.pseudo_rows:
         return f"{formula} = {_fixed(value)} (weak prior: with its share of all rows' covariance)"
@@ -228,6 +239,7 @@ def _diagonal_lines(explanation: Explanation, step: ExplainedStep, following: Mi
             float(following.covariances[k, j]),
             count,
             _square_terms(step, following, k, j),
+            bool(explanation.held[j, j]),
         )
         for j in _features(following)
     ]

@@ -68,14 +68,14 @@ def tell_worked_example(n_steps: int) -> WorkedExample:
     rows = MemoryRows(np.array(HEIGHTS)[:, None], feature_names=["height"])
     by_hand = _settings(prior="none", max_iter=n_steps, tol=0.0)
     explained = search(rows, by_hand, trace=True)
-    pseudo_rows = prepare(rows, by_hand).prior.pseudo_rows
+    prior = prepare(rows, by_hand).prior
     collapse = search(rows, _settings(prior="none"), trace=True)
     default = _settings()
     answer = search(rows, default)
     shares, _ = answer.mixture.responsibilities(np.sort(rows.matrix, axis=0))
     return WorkedExample(
         heights=HEIGHTS,
-        explanation=explain(rows, explained, by_hand, pseudo_rows),
+        explanation=explain(rows, explained, by_hand, prior),
         path=_landmarks(collapse.trace),
         collapse=collapse,
         unpenalised=tuple((tol, search(rows, _settings(prior="none", tol=tol))) for tol in TOLERANCES),
