@@ -82,8 +82,8 @@ def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
         raise DataError(f"{path}: {error}; is a quotation mark missing?") from error
     if dialect.aligned:
         raise DataError(
-            f"{path}: its columns seem to be set apart by blanks, as in a printed table; write it as CSV, with "
-            "a comma, a semicolon or a tab between (in R: write.csv)"
+            f"{path}: its columns seem to be set apart by blanks, as in a printed table; write it as CSV, "
+            "with a comma, a semicolon or a tab between (in R: write.csv)"
         )
     ragged = _Ragged()
     try:
