@@ -65,7 +65,7 @@ bool signal_came() {
 template <typename Real>
 nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
                   In log_determinants, const std::string &form, const std::string &scatter, Out counts,
-                  Out squared_counts, Out offsets, Out moments, int n_threads) {
+                  Out squared_counts, Out offsets, Out moments, bool single, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
     const Components components{log_weights.data(),
                                 means.data(),
@@ -89,7 +89,9 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
     bool finished;
     {
         nb::gil_scoped_release without_gil;
-        finished = expected_sums<Real>(view, components, sums, n_threads, signal_came);
+        finished =
+            expected_sums<Real>(view, components, sums, single ? Arithmetic::single : Arithmetic::precise,
+                                n_threads, signal_came);
     }
     if (!finished)
         throw nb::python_error();
@@ -132,7 +134,7 @@ template <typename Real> void define(nb::module_ &module, const char *sums, cons
     module.def(sums, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
                nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
                nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("offsets"),
-               nb::arg("moments"), nb::arg("n_threads"));
+               nb::arg("moments"), nb::arg("single"), nb::arg("n_threads"));
     module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
                nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("labels").none(),
                nb::arg("shares").none(), nb::arg("log_densities").none(), nb::arg("n_threads"));

@@ -1,34 +1,38 @@
-// Sums over one block of rows, on one thread: what each instruction set compiles for itself.
+// Work on one block of rows, on one thread: what each instruction set compiles for itself.
 #pragma once
 
 #include "gaussmix/kernel.hpp"
+#include "prepared.hpp"
 
 #include <atomic>
 
 namespace gaussmix {
 
-template <typename Real>
-using BlockSums = void (*)(const Rows<Real> &rows, const Components &components, int64_t first, int64_t last,
-                           Sums &sums, const std::atomic<bool> &stop);
-template <typename Real>
-using BlockScores = void (*)(const Rows<Real> &rows, const Components &components, int64_t first,
+// Sums in the arithmetic of Real over rows of numbers Given.
+template <typename Real, typename Given>
+using BlockSums = void (*)(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t first,
+                           int64_t last, Sums &sums, const std::atomic<bool> &stop);
+template <typename Given>
+using BlockScores = void (*)(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first,
                              int64_t last, const Scores &scores, const std::atomic<bool> &stop);
 
-// What an instruction set offers for rows of one type.
-template <typename Real> struct BlockFunctions {
-    BlockSums<Real> sums;
-    BlockScores<Real> scores;
+struct BlockFunctions {
+    BlockSums<double, double> sums_of_doubles;
+    BlockSums<double, float> sums_of_floats;
+    BlockSums<float, float> quick_sums_of_floats;
+    BlockScores<double> scores_of_doubles;
+    BlockScores<float> scores_of_floats;
 };
 
 namespace baseline {
-template <typename Real> BlockFunctions<Real> block_functions();
+BlockFunctions block_functions();
 }
 #if defined(GAUSSMIX_X86)
 namespace avx2 {
-template <typename Real> BlockFunctions<Real> block_functions();
+BlockFunctions block_functions();
 }
 namespace avx512 {
-template <typename Real> BlockFunctions<Real> block_functions();
+BlockFunctions block_functions();
 }
 #endif
 

@@ -9,8 +9,7 @@ namespace {
 
 struct InstructionSet {
     const char *name;
-    BlockFunctions<double> on_doubles;
-    BlockFunctions<float> on_floats;
+    BlockFunctions functions;
 };
 
 // Best first.
@@ -20,11 +19,11 @@ std::vector<InstructionSet> available() {
     __builtin_cpu_init();
     const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-        sets.push_back({"avx512", avx512::block_functions<double>(), avx512::block_functions<float>()});
+        sets.push_back({"avx512", avx512::block_functions()});
     if (fma)
-        sets.push_back({"avx2", avx2::block_functions<double>(), avx2::block_functions<float>()});
+        sets.push_back({"avx2", avx2::block_functions()});
 #endif
-    sets.push_back({"baseline", baseline::block_functions<double>(), baseline::block_functions<float>()});
+    sets.push_back({"baseline", baseline::block_functions()});
     return sets;
 }
 
@@ -37,11 +36,8 @@ std::atomic<size_t> chosen{0};
 
 } // namespace
 
-template <> BlockFunctions<double> chosen_functions() {
-    return all()[chosen].on_doubles;
-}
-template <> BlockFunctions<float> chosen_functions() {
-    return all()[chosen].on_floats;
+const BlockFunctions &chosen_functions() {
+    return all()[chosen].functions;
 }
 
 std::string instruction_set() {

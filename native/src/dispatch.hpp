@@ -1,10 +1,11 @@
-// Which instruction set's functions are called.
+// Which instruction set runs.
 #pragma once
 
 #include "block.hpp"
 
 namespace gaussmix {
 
-template <typename Real> BlockFunctions<Real> chosen_functions();
+// The functions of the instruction set in use.
+const BlockFunctions &chosen_functions();
 
 } // namespace gaussmix

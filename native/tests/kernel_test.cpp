@@ -168,8 +168,10 @@ void compare(const Problem &p) {
     const int64_t size = scatter_size(p.kind, p.k, p.d);
     Result exact(p.k, p.d, size), one(p.k, p.d, size), four(p.k, p.d, size);
     by_definition(p, exact);
-    check(expected_sums(rows, components, one.sums, 1, [] { return false; }), "one thread finishes");
-    check(expected_sums(rows, components, four.sums, 4, [] { return false; }), "four threads finish");
+    check(expected_sums(rows, components, one.sums, Arithmetic::precise, 1, [] { return false; }),
+          "one thread finishes");
+    check(expected_sums(rows, components, four.sums, Arithmetic::precise, 4, [] { return false; }),
+          "four threads finish");
     check(near(one.sums.log_likelihood, exact.sums.log_likelihood, exact.sums.log_likelihood),
           "log-likelihood");
     check(near(one.sums.row_weight, exact.sums.row_weight, exact.sums.row_weight), "row weight");
@@ -194,7 +196,8 @@ void interrupt() {
                                 p.k};
     Result out(p.k, p.d, scatter_size(p.kind, p.k, p.d));
     int asked = 0;
-    const bool finished = expected_sums(rows, components, out.sums, 2, [&] { return ++asked >= 1; });
+    const bool finished =
+        expected_sums(rows, components, out.sums, Arithmetic::precise, 2, [&] { return ++asked >= 1; });
     check(finished == (asked == 0), "an interrupt ends the work and is reported");
 }
 

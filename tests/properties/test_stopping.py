@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from gaussmix.learning.history import History
 from gaussmix.learning.outcome import OutcomeKind
-from gaussmix.learning.stopping import History, Limits, remaining_gain, stopping_outcome
+from gaussmix.learning.stopping import Limits, remaining_gain, stopping_outcome
 
 
 def history_of(objectives, row_weight=1.0):

@@ -25,10 +25,10 @@ enum class ScatterKind {
 };
 
 // N rows with D features, anywhere in memory; strides count elements.
-template <typename Real> struct Rows {
-    const Real *values; // (N, D)
-    int64_t n_rows;     // N
-    int64_t n_features; // D
+template <typename Given> struct Rows {
+    const Given *values; // (N, D)
+    int64_t n_rows;      // N
+    int64_t n_features;  // D
     int64_t row_stride;
     int64_t column_stride;
     const double *weights; // (N,), or null where every row counts once
@@ -42,12 +42,6 @@ struct Components {
     FactorForm form;
     ScatterKind scatter;
     int64_t n_components; // K
-    // Set by expected_sums itself where components share a factor and lie near one another: a
-    // centre m (D,) and the whitened means P^T (mu_k - m) (K, D). Rows are then whitened once for
-    // all components, and one scatter about m stands for the K scatters of which only the sum is
-    // wanted. Null where not.
-    const double *shared_centre = nullptr;
-    const double *whitened_means = nullptr;
 };
 
 // Doubles in a scatter of K components with D features.
@@ -63,11 +57,17 @@ struct Sums {
     double *scatter;        // scatter_size doubles
 };
 
-// Add the sums over all rows to `sums`, on `n_threads` threads; the same bits for any number of
+// What the sums over rows of floats are computed in. Rows of doubles are always computed in doubles.
+enum class Arithmetic {
+    precise, // doubles
+    single   // floats within a tile of rows, about the means' own centre, and doubles across tiles
+};
+
+// Fill `sums` with the sums over all rows, on `n_threads` threads; the same bits for any number of
 // them. `interrupted` is asked several times a second and ends the work early; then false comes back.
-template <typename Real>
-bool expected_sums(const Rows<Real> &rows, const Components &components, Sums &sums, int n_threads,
-                   const std::function<bool()> &interrupted);
+template <typename Given>
+bool expected_sums(const Rows<Given> &rows, const Components &components, Sums &sums, Arithmetic arithmetic,
+                   int n_threads, const std::function<bool()> &interrupted);
 
 // What a mixture says of each row; null where it is not asked.
 struct Scores {
@@ -77,8 +77,8 @@ struct Scores {
 };
 
 // Fill `scores` for all rows on `n_threads` threads; `interrupted` as above.
-template <typename Real>
-bool score_rows(const Rows<Real> &rows, const Components &components, const Scores &scores, int n_threads,
+template <typename Given>
+bool score_rows(const Rows<Given> &rows, const Components &components, const Scores &scores, int n_threads,
                 const std::function<bool()> &interrupted);
 
 // The instruction set in use (avx512, avx2 or baseline), and those this machine can run.

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.learning.em import Watch, silent
-from gaussmix.learning.stopping import History, remaining_gain
+from gaussmix.learning.history import History
+from gaussmix.learning.stopping import remaining_gain
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 

@@ -11,7 +11,7 @@ from gaussmix import kernels
 from gaussmix.data.checks import checked_matrix, checked_weights, refuse_unusable_columns
 from gaussmix.data.rows import RowsSummary
 from gaussmix.errors import StartError
-from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
@@ -93,11 +93,16 @@ class MemoryRows:
         symmetric: FloatArray = 0.5 * (covariance + covariance.T)
         return symmetric
 
-    def expected_statistics(self, mixture: Mixture) -> SufficientStatistics:
+    def expected_statistics(
+        self, mixture: Mixture, precision: Precision = Precision.DOUBLE
+    ) -> SufficientStatistics:
         """The E-step over all rows."""
         kind = mixture.family.scatter
-        sums = kernels.expected_sums(self.matrix, self.weights, mixture.components, kind)
-        return SufficientStatistics(sums, mixture.means, kind)
+        given = (self.matrix, self.weights, mixture.components, kind)
+        quick = kernels.quick_sums(*given) if precision is Precision.SINGLE else None
+        if quick is not None:
+            return SufficientStatistics(quick, mixture.means, kind, Precision.SINGLE)
+        return SufficientStatistics(kernels.expected_sums(*given), mixture.means, kind)
 
     def given_statistics(
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind

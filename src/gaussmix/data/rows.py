@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
@@ -48,8 +48,13 @@ class Rows(Protocol):
     def covariance(self) -> FloatArray:
         """The covariance of all rows: (D, D)."""
 
-    def expected_statistics(self, mixture: Mixture) -> SufficientStatistics:
-        """The E-step: sums over all rows, each weighted by its responsibilities under ``mixture``."""
+    def expected_statistics(
+        self, mixture: Mixture, precision: Precision = Precision.DOUBLE
+    ) -> SufficientStatistics:
+        """The E-step: sums over all rows, each weighted by its responsibilities under ``mixture``.
+
+        ``SINGLE`` is leave to be quick, not an order; what was done stands in the result.
+        """
 
     def given_statistics(
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind

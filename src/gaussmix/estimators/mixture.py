@@ -17,6 +17,7 @@ from gaussmix.errors import ComponentWarning, SettingsError, StartError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
 from gaussmix.learning.em import Watch, silent
+from gaussmix.learning.history import History
 from gaussmix.learning.result import FitResult
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import (
@@ -28,7 +29,6 @@ from gaussmix.learning.settings import (
     GivenStart,
     responsibilities_of,
 )
-from gaussmix.learning.stopping import History
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics

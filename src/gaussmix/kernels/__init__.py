@@ -27,6 +27,7 @@ if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
         KERNEL_NAME = f"native ({native.instruction_set()})"
 
 expected_sums: Callable[..., Sums] = _kernel.expected_sums
+quick_sums: Callable[..., Sums | None] = getattr(_kernel, "quick_sums", lambda *_: None)
 labels: Callable[..., NDArray[np.int32]] = _kernel.labels
 shares: Callable[..., FloatArray] = _kernel.shares
 log_densities: Callable[..., FloatArray] = _kernel.log_densities
@@ -49,6 +50,7 @@ __all__ = [
     "log_densities",
     "log_sum_exp",
     "moment_sums",
+    "quick_sums",
     "responsibilities",
     "shares",
     "squared_distances",

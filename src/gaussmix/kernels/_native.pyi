@@ -15,6 +15,7 @@ def expected_sums_double(
     squared_counts: Any,
     offsets: Any,
     moments: Any,
+    single: bool,
     n_threads: int,
 ) -> tuple[float, float]: ...
 def expected_sums_float(
@@ -30,6 +31,7 @@ def expected_sums_float(
     squared_counts: Any,
     offsets: Any,
     moments: Any,
+    single: bool,
     n_threads: int,
 ) -> tuple[float, float]: ...
 def score_rows_double(

@@ -48,6 +48,14 @@ class ScatterKind(Enum):
         }[self]
 
 
+class Precision(Enum):
+    """What the sums over a tile of rows are computed in; tiles are always added up in doubles."""
+
+    DOUBLE = "double"
+    SINGLE = "single"
+    """Floats about the middle of the means, where the rows are floats and there are enough of them."""
+
+
 class Components(NamedTuple):
     """A mixture as a kernel sees it."""
 

@@ -11,6 +11,8 @@ from gaussmix.kernels.threads import thread_count
 
 # Rows of a dtype or byte order that the compiled code does not read are brought over in such blocks.
 CONVERTED_ROWS = 1 << 16
+# Numbers in a table from which it is worth while to compute in single precision at first.
+QUICK_SIZE = 1 << 18
 
 
 def expected_sums(
@@ -34,6 +36,18 @@ def expected_sums(
         weights = None if row_weights is None else row_weights[part]
         total = reference.add(total, _sums(block, weights, components, scatter))
     return total
+
+
+def quick_sums(
+    rows: NDArray[np.float32],
+    row_weights: FloatArray | None,
+    components: Components,
+    scatter: ScatterKind,
+) -> Sums | None:
+    """The E-step with float32 arithmetic inside a tile; None where that cannot be or does not pay."""
+    if rows.dtype != np.float32 or rows.size < QUICK_SIZE or not _readable(rows):
+        return None
+    return _sums(rows, row_weights, components, scatter, single=True)
 
 
 def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
@@ -104,7 +118,11 @@ def _score(
 
 
 def _sums(
-    rows: NDArray[Any], row_weights: FloatArray | None, components: Components, scatter: ScatterKind
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    components: Components,
+    scatter: ScatterKind,
+    single: bool = False,
 ) -> Sums:
     n_components, n_features = components.means.shape
     sums = reference.zero_sums(n_components, n_features, scatter)
@@ -122,6 +140,7 @@ def _sums(
         sums.squared_counts,
         sums.offsets,
         sums.scatter,
+        single,
         thread_count(),
     )
     return sums._replace(log_likelihood=log_likelihood, row_weight=row_weight)

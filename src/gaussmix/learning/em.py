@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError
+from gaussmix.learning.history import History
 from gaussmix.learning.outcome import collapsed
 from gaussmix.learning.result import FitResult
-from gaussmix.learning.stopping import History, Limits, stopping_outcome
+from gaussmix.learning.stopping import Limits, stopping_outcome
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -57,7 +58,7 @@ def fit_em(rows: Rows, start: Mixture, step: MStep, limits: Limits, watch: Watch
     mixture, history = start, History()
     while True:
         # 1) E-step: what the rows say about each component of `mixture`
-        statistics = rows.expected_statistics(mixture)
+        statistics = rows.expected_statistics(mixture, history.next_precision(mixture, limits))
         history.record(mixture, statistics, step)
         watch(mixture, statistics, history)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.history import History
 from gaussmix.learning.outcome import Outcome
 from gaussmix.learning.review import Review
-from gaussmix.learning.stopping import History
 from gaussmix.model.mixture import Mixture
 
 

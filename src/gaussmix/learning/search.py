@@ -8,12 +8,13 @@ from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.em import Watch, fit_em, silent
+from gaussmix.learning.history import History
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
 from gaussmix.learning.review import coinciding, review_rows
 from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.starts import make_start, nudged_apart
-from gaussmix.learning.stopping import History, Limits
+from gaussmix.learning.stopping import Limits
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -54,7 +55,7 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         If no start had a density; each one's reason is given.
     """
     step = prepare(rows, settings)
-    limits = Limits(settings.tol, settings.max_iter, step.monotone)
+    limits = Limits(settings.tol, settings.max_iter, step.monotone, quick=not trace)
     # A start given whole is the same each time.
     n_starts = 1 if _given_whole(settings) else settings.n_init
     best: FitResult | None = None

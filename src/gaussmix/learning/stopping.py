@@ -1,15 +1,12 @@
 """When to stop: by an estimate of what is still to be gained, not by the size of one step."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix.learning.history import History
 from gaussmix.learning.outcome import Outcome, OutcomeKind
-from gaussmix.model.maximise import MStep
-from gaussmix.model.mixture import Mixture
-from gaussmix.model.statistics import SufficientStatistics
 
-EPSILON = float(np.finfo(np.float64).eps)
 # The largest of this many rates in a row is believed, so that one lucky step does not end a fit.
 RATES = 3
 
@@ -26,55 +23,14 @@ class Limits:
         Largest number of M-steps.
     monotone : bool
         Whether a falling objective is an error rather than the price of ``reg_covar``.
+    quick : bool
+        Whether rows of floats may be computed with in single precision while the gains are large.
     """
 
     tol: float
     max_iter: int
     monotone: bool = True
-
-
-@dataclass
-class History:
-    """What each E-step found; entry t belongs to the mixture after t M-steps."""
-
-    log_likelihoods: list[float] = field(default_factory=list)
-    objectives: list[float] = field(default_factory=list)
-    rounding: float = 0.0
-    """How far apart two equal objectives may come out in the latest E-step."""
-    conditioned_rounding: float = 0.0
-    """The same where ill-conditioned covariances magnify it."""
-    row_weight: float = 0.0
-    n_components: int = 0
-
-    def record(self, mixture: Mixture, statistics: SufficientStatistics, step: MStep) -> None:
-        """Add what the latest E-step found."""
-        log_likelihood, row_weight = statistics.log_likelihood, statistics.row_weight
-        self.log_likelihoods.append(log_likelihood)
-        self.objectives.append(step.objective(mixture, log_likelihood))
-        self.row_weight, self.n_components = row_weight, mixture.n_components
-        unit = 4.0 * EPSILON
-        # A mean cannot be closer to its place than its own rounding, in standard deviations.
-        misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
-        # Log determinants of 1e120 and 1e-120 cancel in the objective, and their rounding does not.
-        magnitude = abs(self.objectives[-1]) + row_weight * (1.0 + mixture.log_magnitude)
-        self.rounding = unit * magnitude + misplaced
-        self.conditioned_rounding = self.rounding + unit * (
-            row_weight * mixture.n_features * mixture.conditioning
-        )
-
-    @property
-    def n_iterations(self) -> int:
-        """M-steps done."""
-        return len(self.objectives) - 1
-
-    @property
-    def steps(self) -> str:
-        """The number of M-steps in words."""
-        return f"{self.n_iterations} iteration{'' if self.n_iterations == 1 else 's'}"
-
-    def gains(self) -> list[float]:
-        """What each M-step added to the objective."""
-        return list(np.diff(self.objectives))
+    quick: bool = False
 
 
 def remaining_gain(history: History) -> float | None:
@@ -95,7 +51,7 @@ def remaining_gain(history: History) -> float | None:
     Mathematics 46 (1994) 373; McNicholas et al., Computational Statistics and Data Analysis 54
     (2010) 711. docs/adr/0002 has the measurements.
     """
-    signed = np.array(history.gains()[-(RATES + 1) :])
+    signed = np.array(history.precise_gains()[-(RATES + 1) :])
     # Gains of both signs (possible with reg_covar only) pass through zero without being small.
     if len(signed) <= RATES or not (np.all(signed > 0.0) or np.all(signed < 0.0)):
         return None
@@ -107,8 +63,8 @@ def remaining_gain(history: History) -> float | None:
 def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
     """Decide after an E-step whether to stop; None means go on."""
     iterations, steps = history.n_iterations, history.steps
-    if iterations > 0:
-        gain = history.objectives[-1] - history.objectives[-2]
+    if history.precise_gains():
+        gain = history.precise_gains()[-1]
         if limits.monotone and gain < -history.conditioned_rounding:
             return Outcome(
                 OutcomeKind.OBJECTIVE_FELL,
@@ -140,7 +96,7 @@ def _limit_sentence(history: History, steps: str) -> str:
     remaining = remaining_gain(history)
     if remaining is not None:
         left = f"about {remaining / history.row_weight:.1g} nats a row are left to gain"
-    elif history.n_iterations <= RATES:
+    elif len(history.precise_gains()) <= RATES:
         left = "that is too few to estimate what is left to gain"
     else:
         left = "the gains are not shrinking yet"

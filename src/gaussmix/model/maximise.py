@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.errors import DegenerateComponentError
-from gaussmix.kernels.contract import FloatArray
+from gaussmix.kernels.contract import FloatArray, Precision
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import NoPrior, Prior
 from gaussmix.model.statistics import SufficientStatistics
 
 # A mean that moved further than this many of its component's new standard deviations (squared)
 # leaves too few digits in S - N d d^T; the covariance waits for the next iteration.
-CANCELLED = 1e8
+CANCELLED = {Precision.DOUBLE: 1e8, Precision.SINGLE: 1e2}
 # A component with this share of the row weight, or less, has been emptied.
 EMPTY_SHARE = float(np.finfo(np.float64).eps)
 
@@ -92,10 +92,10 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     except DegenerateComponentError:
         # Rounding after a long way, or a collapse? Moving the means alone also raises the
         # objective, and the next iteration sees the scatter from where the rows are.
-        if _squared_lengths(held, offsets).max() > 1.0:
+        if statistics.precision is Precision.SINGLE or _squared_lengths(held, offsets).max() > 1.0:
             return held
         raise
-    return held if moved.max() > CANCELLED else successor
+    return held if moved.max() > CANCELLED[statistics.precision] else successor
 
 
 def is_emptied(statistics: SufficientStatistics) -> NDArray[np.bool_]:

@@ -103,6 +103,13 @@ class Mixture:
         return float(np.linalg.norm(self.means * diagonals, axis=1).max())
 
     @cached_property
+    def eccentricity(self) -> float:
+        """How many standard deviations the farthest mean lies from the middle of all means."""
+        diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
+        offsets = self.means - self.weights @ self.means
+        return float(np.linalg.norm(offsets * diagonals, axis=1).max())
+
+    @cached_property
     def log_magnitude(self) -> float:
         """Largest sum over features of |log| of the entries that make a log determinant."""
         diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)

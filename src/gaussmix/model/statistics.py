@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix import kernels
-from gaussmix.kernels.contract import FloatArray, ScatterKind, Sums
+from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind, Sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +21,14 @@ class SufficientStatistics:
         The means that the sums are centred on.
     kind : ScatterKind
         How much of the second moments ``sums.scatter`` holds.
+    precision : Precision
+        What they were computed in.
     """
 
     sums: Sums
     centres: FloatArray
     kind: ScatterKind
+    precision: Precision = Precision.DOUBLE
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
         """Statistics of the rows of both.
@@ -38,7 +41,9 @@ class SufficientStatistics:
         if self.kind is not other.kind or not np.array_equal(self.centres, other.centres):
             raise ValueError("statistics add up only when taken with the same mixture")
         merged = kernels.add(self.sums, other.sums)
-        return SufficientStatistics(merged, self.centres, self.kind)
+        rough = Precision.SINGLE in (self.precision, other.precision)
+        precision = Precision.SINGLE if rough else Precision.DOUBLE
+        return SufficientStatistics(merged, self.centres, self.kind, precision)
 
     @property
     def log_likelihood(self) -> float:

@@ -1,0 +1,216 @@
+// Sums over the rows of a tile, by their responsibilities: N_k, s_k and S_k.
+#pragma once
+
+#include "prepared.hpp"
+#include "tile.hpp"
+
+#include <cmath>
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+// Rows and columns of the blocks that products of features are taken in.
+constexpr int LEFT = 4, RIGHT = 4;
+
+// out[i stride + j] += sum_t left[i][t] right[j][t] for an I x J block.
+template <int I, int J, typename Real>
+void product_block(const Real *left /* (I, T) */, const Real *right /* (J, T) */, int64_t t_size, double *out,
+                   int64_t stride) {
+    constexpr int lanes = LANES<Real>, padded = (I * J + lanes - 1) / lanes * lanes;
+    Vec<Real> sums[padded] = {};
+    for (int64_t t = 0; t < t_size; t += lanes) {
+        Vec<Real> columns[J];
+        for (int j = 0; j < J; ++j)
+            columns[j] = load(right + j * t_size + t);
+        for (int i = 0; i < I; ++i) {
+            const Vec<Real> row = load(left + i * t_size + t);
+            for (int j = 0; j < J; ++j)
+                sums[i * J + j] += row * columns[j];
+        }
+    }
+    Real totals[padded];
+    for (int first = 0; first < padded; first += lanes)
+        store(totals + first, lane_sums<Real>(sums + first));
+    for (int i = 0; i < I; ++i)
+        for (int j = 0; j < J; ++j)
+            out[i * stride + j] += double(totals[i * J + j]);
+}
+
+template <int I, typename Real>
+void product_strip(const Real *left, const Real *right, int64_t n_right, int64_t t_size, double *out,
+                   int64_t stride) {
+    int64_t j = 0;
+    for (; j + RIGHT <= n_right; j += RIGHT)
+        product_block<I, RIGHT>(left, right + j * t_size, t_size, out + j, stride);
+    switch (n_right - j) {
+    case 3: return product_block<I, 3>(left, right + j * t_size, t_size, out + j, stride);
+    case 2: return product_block<I, 2>(left, right + j * t_size, t_size, out + j, stride);
+    case 1: return product_block<I, 1>(left, right + j * t_size, t_size, out + j, stride);
+    default: return;
+    }
+}
+
+// out[i][j] += sum_t left[i][t] right[j][t]; with `upper`, only blocks that reach the diagonal or lie
+// above it.
+template <typename Real>
+void add_products(const Real *left /* (n_left, T) */, int64_t n_left, const Real *right /* (n_right, T) */,
+                  int64_t n_right, int64_t t_size, bool upper, double *out /* (n_left, n_right) */) {
+    for (int64_t i = 0; i < n_left; i += LEFT) {
+        const int64_t j = upper ? i : 0;
+        const Real *from = left + i * t_size, *to = right + j * t_size;
+        double *corner = out + i * n_right + j;
+        switch (std::min<int64_t>(n_left - i, LEFT)) {
+        case 4: product_strip<4>(from, to, n_right - j, t_size, corner, n_right); break;
+        case 3: product_strip<3>(from, to, n_right - j, t_size, corner, n_right); break;
+        case 2: product_strip<2>(from, to, n_right - j, t_size, corner, n_right); break;
+        case 1: product_strip<1>(from, to, n_right - j, t_size, corner, n_right); break;
+        default: break;
+        }
+    }
+}
+
+// s += sum_t r_t c_t and scaled = sqrt(r) c, with c = x - mu: then S = sum_t scaled scaled^T.
+template <typename Real>
+void scale_rows(Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
+                double *offsets /* (D,) */) {
+    Real *roots = tile.totals.get();
+    for (int64_t t = 0; t < tile.size; t += LANES<Real>)
+        store(roots + t, square_root(load(shares + t)));
+    for (int64_t d = 0; d < tile.d; ++d) {
+        const Vec<Real> m = broadcast(mean[d]);
+        const Real *x = &tile.x[d * tile.size];
+        Real *scaled = &tile.scaled[d * tile.size];
+        Vec<Real> offset = {};
+        for (int64_t t = 0; t < tile.size; t += LANES<Real>) {
+            const Vec<Real> root = load(roots + t), s = (load(x + t) - m) * root;
+            offset += s * root;
+            store(scaled + t, s);
+        }
+        offsets[d] += lane_sum<Real>(offset);
+    }
+}
+
+// s_k and S_k of one component with D known: one pass, everything in registers.
+template <int D, typename Real>
+void small_moments(const Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
+                   double *offsets /* (D,) */, double *scatter /* (D, D) */) {
+    Vec<Real> first[D] = {}, second[D][D] = {};
+    for (int64_t t = 0; t < tile.size; t += LANES<Real>) {
+        const Vec<Real> share = load(shares + t);
+        Vec<Real> c[D];
+        for (int d = 0; d < D; ++d)
+            c[d] = load(&tile.x[d * tile.size + t]) - mean[d];
+        for (int i = 0; i < D; ++i) {
+            const Vec<Real> weighted = c[i] * share;
+            first[i] += weighted;
+            for (int j = i; j < D; ++j)
+                second[i][j] += weighted * c[j];
+        }
+    }
+    for (int i = 0; i < D; ++i) {
+        offsets[i] += lane_sum<Real>(first[i]);
+        for (int j = i; j < D; ++j)
+            scatter[i * D + j] += lane_sum<Real>(second[i][j]);
+    }
+}
+
+template <typename Real>
+void full_moments(Tile<Real> &tile, const Real *mean, const Real *shares, double *offsets, double *scatter) {
+    switch (tile.d) {
+    case 1: return small_moments<1>(tile, mean, shares, offsets, scatter);
+    case 2: return small_moments<2>(tile, mean, shares, offsets, scatter);
+    case 3: return small_moments<3>(tile, mean, shares, offsets, scatter);
+    case 4: return small_moments<4>(tile, mean, shares, offsets, scatter);
+    case 5: return small_moments<5>(tile, mean, shares, offsets, scatter);
+    default:
+        scale_rows(tile, mean, shares, offsets);
+        return add_products(tile.scaled.get(), tile.d, tile.scaled.get(), tile.d, tile.size, true, scatter);
+    }
+}
+
+// s_k and the diagonal of S_k, or its trace with stride 0.
+template <typename Real>
+void diagonal_moments(const Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
+                      double *offsets /* (D,) */, double *scatter, int64_t stride) {
+    for (int64_t d = 0; d < tile.d; ++d) {
+        const Vec<Real> m = broadcast(mean[d]);
+        const Real *x = &tile.x[d * tile.size];
+        Vec<Real> first = {}, second = {};
+        for (int64_t t = 0; t < tile.size; t += LANES<Real>) {
+            const Vec<Real> c = load(x + t) - m;
+            const Vec<Real> weighted = c * load(shares + t);
+            first += weighted;
+            second += weighted * c;
+        }
+        offsets[d] += lane_sum<Real>(first);
+        scatter[d * stride] += lane_sum<Real>(second);
+    }
+}
+
+// The diagonal of S_k alone.
+template <typename Real>
+void diagonal_scatter(const Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
+                      double *scatter /* (D,) */) {
+    constexpr int lanes = LANES<Real>;
+    for (int64_t first = 0; first < tile.d; first += lanes) {
+        const int64_t n = std::min<int64_t>(lanes, tile.d - first);
+        Vec<Real> sums[lanes] = {};
+        for (int64_t i = 0; i < n; ++i) {
+            const Vec<Real> m = broadcast(mean[first + i]);
+            const Real *x = &tile.x[(first + i) * tile.size];
+            for (int64_t t = 0; t < tile.size; t += lanes) {
+                const Vec<Real> c = load(x + t) - m;
+                sums[i] += c * load(shares + t) * c;
+            }
+        }
+        Real totals[lanes];
+        store(totals, lane_sums<Real>(sums));
+        for (int64_t i = 0; i < n; ++i)
+            scatter[first + i] += double(totals[i]);
+    }
+}
+
+// sum_t r_t |x_t - mu|^2
+template <typename Real>
+double weighted_distances(const Tile<Real> &tile, const Real *squared /* (T,) */,
+                          const Real *shares /* (T,) */) {
+    Vec<Real> sum = {};
+    for (int64_t t = 0; t < tile.size; t += LANES<Real>)
+        sum += load(squared + t) * load(shares + t);
+    return lane_sum<Real>(sum);
+}
+
+// Adds s_k and S_k of all components. About a common centre m (Prepared::about_centre), what is added
+// to the offsets is sum_t r_kt (x_t - m), and to a pooled scatter the total scatter about m.
+template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real> &mixture, Sums &sums) {
+    const int64_t n = mixture.n_components, d = tile.d;
+    if (mixture.about_centre)
+        add_products(tile.shares.get(), n, tile.x.get(), d, tile.size, false, sums.offsets);
+    if (mixture.whitened) {
+        const Real *weights = tile.weights.get();
+        const Buffer<Real> origin = buffer<Real>(d);
+        const Buffer<double> ignored = buffer<double>(d);
+        return full_moments(tile, origin.get(), weights, ignored.get(), sums.scatter);
+    }
+    for (int64_t k = 0; k < n; ++k) {
+        const Real *mean = mixture.means.data() + k * d, *shares = &tile.shares[k * tile.size];
+        double *offsets = sums.offsets + k * d;
+        switch (mixture.scatter) {
+        case ScatterKind::full: full_moments(tile, mean, shares, offsets, sums.scatter + k * d * d); break;
+        case ScatterKind::pooled: full_moments(tile, mean, shares, offsets, sums.scatter); break;
+        case ScatterKind::diagonal:
+            if (mixture.about_centre)
+                diagonal_scatter(tile, mean, shares, sums.scatter + k * d);
+            else
+                diagonal_moments(tile, mean, shares, offsets, sums.scatter + k * d, 1);
+            break;
+        case ScatterKind::trace:
+            if (mixture.about_centre)
+                sums.scatter[k] += weighted_distances(tile, &tile.distances[k * tile.size], shares);
+            else
+                diagonal_moments(tile, mean, shares, offsets, sums.scatter + k, 0);
+            break;
+        }
+    }
+}
+
+} // namespace gaussmix::GAUSSMIX_ISA

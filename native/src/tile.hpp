@@ -1,0 +1,121 @@
+// A tile of rows that stays in cache, feature by feature: x[d][t], with T rows a multiple of the
+// vector width, so that every loop runs over rows. Rows that fill the last tile up have weight 0.
+#pragma once
+
+#include "gaussmix/kernel.hpp"
+#include "simd.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+// Row vectors that share one load of a factor's entry.
+constexpr int ROW_BLOCK = 4;
+template <typename Real> constexpr int64_t GROUP = ROW_BLOCK * LANES<Real>;
+
+template <typename Real> struct Free {
+    void operator()(Real *p) const { std::free(p); }
+};
+template <typename Real> using Buffer = std::unique_ptr<Real[], Free<Real>>;
+
+template <typename Real> Buffer<Real> buffer(int64_t size) {
+    const size_t bytes = std::max<size_t>((size_t(size) * sizeof(Real) + 63) / 64 * 64, 64);
+    void *memory = std::aligned_alloc(64, bytes);
+    if (memory == nullptr)
+        throw std::bad_alloc();
+    std::memset(memory, 0, bytes);
+    return Buffer<Real>(static_cast<Real *>(memory));
+}
+
+// Rows in a tile: so many that adding up lanes at the end of each tile costs little, and so few that
+// a tile, its scaled copy and its (K, T) responsibilities stay in a core's cache. Measured; depends on
+// the shapes only.
+template <typename Real> int64_t tile_rows(int64_t n_features, int64_t n_components) {
+    constexpr int64_t BUDGET = 512 * 1024; // bytes
+    const int64_t most = n_features <= 32 ? 192 : 384;
+    const int64_t rows = BUDGET / int64_t(sizeof(Real)) / (2 * n_features + 2 * n_components);
+    return std::clamp<int64_t>(rows / GROUP<Real> * GROUP<Real>, GROUP<Real>, most);
+}
+
+template <typename Real> struct Tile {
+    int64_t size;           // T
+    int64_t d;              // D
+    Buffer<Real> x;         // (D, T), rows less the centre
+    Buffer<Real> scaled;    // (D, T), whitened or weighted rows
+    Buffer<Real> group;     // (D, GROUP), rows of one group less a mean
+    Buffer<Real> weights;   // (T,)
+    Buffer<Real> shares;    // (K, T), log densities, then responsibilities times weights
+    Buffer<Real> distances; // (K, T), squared, before they are divided by a variance; isotropic only
+    Buffer<Real> totals;    // (T,), scratch
+
+    Tile(int64_t t, int64_t n_features, int64_t k, bool isotropic)
+        : size(t), d(n_features), x(buffer<Real>(t * n_features)), scaled(buffer<Real>(t * n_features)),
+          group(buffer<Real>(GROUP<Real> * n_features)), weights(buffer<Real>(t)),
+          shares(buffer<Real>(t * k)), distances(buffer<Real>(isotropic ? t * k : 0)),
+          totals(buffer<Real>(t)) {}
+};
+
+// Square blocks of rows x features to features x rows, as many features as fill vectors; returns
+// how many that were.
+template <typename Real, typename Given>
+int64_t transpose(Tile<Real> &tile, const Given *from, int64_t row_stride, int64_t count,
+                  const double *centre) {
+    constexpr int lanes = LANES<Real>;
+    const int64_t blocks = tile.d / lanes * lanes;
+    for (int64_t d = 0; d < blocks; d += lanes)
+        for (int64_t t = 0; t < count; t += lanes) {
+            Vec<Real> rows[lanes];
+            for (int r = 0; r < lanes; ++r)
+                rows[r] = load_as<Real>(from + std::min<int64_t>(t + r, count - 1) * row_stride + d);
+            transpose_square<Real>(rows);
+            for (int i = 0; i < lanes; ++i)
+                store(&tile.x[(d + i) * tile.size + t], rows[i] - Real(centre[d + i]));
+        }
+    return blocks;
+}
+
+// x[d][t] = rows[first + t][d] - centre[d]; rows beyond `count` repeat the last one with weight 0.
+template <typename Real, typename Given>
+void fill(Tile<Real> &tile, const Rows<Given> &rows, int64_t first, int64_t count, const double *centre) {
+    const Given *from = rows.values + first * rows.row_stride;
+    int64_t done = 0;
+    if (rows.column_stride == 1)
+        done = transpose(tile, from, rows.row_stride, count, centre);
+    for (int64_t d = done; d < tile.d; ++d) {
+        Real *x = &tile.x[d * tile.size];
+        const Given *column = from + d * rows.column_stride;
+        const Real middle = Real(centre[d]);
+        if (rows.row_stride == 1)
+            for (int64_t t = 0; t < count; ++t)
+                x[t] = Real(column[t]) - middle;
+        else
+            for (int64_t t = 0; t < count; ++t)
+                x[t] = Real(column[t * rows.row_stride]) - middle;
+    }
+    for (int64_t d = 0; d < tile.d; ++d) {
+        Real *x = &tile.x[d * tile.size];
+        std::fill(x + count, x + tile.size, x[count - 1]);
+    }
+    Real *weights = tile.weights.get();
+    if (rows.weights == nullptr)
+        std::fill(weights, weights + count, Real(1));
+    else
+        for (int64_t t = 0; t < count; ++t)
+            weights[t] = Real(rows.weights[first + t]);
+    std::fill(weights + count, weights + tile.size, Real(0));
+}
+
+// Ask for the rows of the next tile while this one is computed.
+template <typename Given> void fetch_ahead(const Rows<Given> &rows, int64_t first, int64_t count) {
+    if (rows.column_stride != 1 || rows.row_stride != rows.n_features || count <= 0)
+        return;
+    const char *from = reinterpret_cast<const char *>(rows.values + first * rows.row_stride);
+    const int64_t bytes = count * rows.row_stride * int64_t(sizeof(Given));
+    for (int64_t byte = 0; byte < bytes; byte += 64)
+        __builtin_prefetch(from + byte);
+}
+
+} // namespace gaussmix::GAUSSMIX_ISA

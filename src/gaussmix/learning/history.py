@@ -1,0 +1,96 @@
+"""What each E-step of a fit found, how exactly, and how exactly the next one has to look."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from gaussmix.kernels.contract import Precision
+from gaussmix.model.maximise import MStep
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.statistics import SufficientStatistics
+
+EPSILON = float(np.finfo(np.float64).eps)
+# Single precision will do while a gain is at least this share of the objective ...
+LARGE_GAIN = 1e-7
+# ... all means lie within so many standard deviations of their centre ...
+NEAR = 30.0
+# ... and no feature is nearly a combination of the others (`Mixture.conditioning`).
+WELL_CONDITIONED = 1e4
+
+
+class _Limits(Protocol):
+    @property
+    def max_iter(self) -> int: ...
+    @property
+    def quick(self) -> bool: ...
+
+
+@dataclass
+class History:
+    """What each E-step found; entry t belongs to the mixture after t M-steps."""
+
+    log_likelihoods: list[float] = field(default_factory=list)
+    objectives: list[float] = field(default_factory=list)
+    rounding: float = 0.0
+    """How far apart two equal objectives may come out in the latest E-step."""
+    conditioned_rounding: float = 0.0
+    """The same where ill-conditioned covariances magnify it."""
+    row_weight: float = 0.0
+    n_components: int = 0
+    n_rough: int = 0
+    """How many E-steps, the first ones, were computed in single precision."""
+
+    def record(self, mixture: Mixture, statistics: SufficientStatistics, step: MStep) -> None:
+        """Add what the latest E-step found."""
+        log_likelihood, row_weight = statistics.log_likelihood, statistics.row_weight
+        self.log_likelihoods.append(log_likelihood)
+        self.objectives.append(step.objective(mixture, log_likelihood))
+        self.row_weight, self.n_components = row_weight, mixture.n_components
+        if statistics.precision is Precision.SINGLE:
+            self.n_rough = len(self.objectives)
+        elif self.n_rough == len(self.objectives) - 1:
+            # The objective has not fallen; rough values that say so were that much too high.
+            self.objectives = [min(rough, self.objectives[-1]) for rough in self.objectives]
+        unit = 4.0 * EPSILON
+        # A mean cannot be closer to its place than its own rounding, in standard deviations.
+        misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
+        # Log determinants of 1e120 and 1e-120 cancel in the objective, and their rounding does not.
+        magnitude = abs(self.objectives[-1]) + row_weight * (1.0 + mixture.log_magnitude)
+        self.rounding = unit * magnitude + misplaced
+        self.conditioned_rounding = self.rounding + unit * (
+            row_weight * mixture.n_features * mixture.conditioning
+        )
+
+    @property
+    def n_iterations(self) -> int:
+        """M-steps done."""
+        return len(self.objectives) - 1
+
+    @property
+    def steps(self) -> str:
+        """The number of M-steps in words."""
+        return f"{self.n_iterations} iteration{'' if self.n_iterations == 1 else 's'}"
+
+    def gains(self) -> list[float]:
+        """What each M-step added to the objective."""
+        return list(np.diff(self.objectives))
+
+    def precise_gains(self) -> list[float]:
+        """The same for M-steps between two E-steps in double precision: all that may decide to stop."""
+        return list(np.diff(self.objectives[self.n_rough :]))
+
+    def next_precision(self, mixture: Mixture, limits: _Limits) -> Precision:
+        """What the E-step for ``mixture`` may be computed in: in doubles from where it matters.
+
+        Single precision is enough while EM takes steps that dwarf its rounding, and means lie within
+        some standard deviations of one another. The last E-step is always in doubles, so that what
+        a fit returns and says of itself is.
+        """
+        done = len(self.objectives)
+        if not limits.quick or done > self.n_rough or done >= limits.max_iter:
+            return Precision.DOUBLE
+        if mixture.eccentricity > NEAR or mixture.conditioning > WELL_CONDITIONED:
+            return Precision.DOUBLE
+        settling = done > 1 and self.gains()[-1] < LARGE_GAIN * (self.row_weight + abs(self.objectives[-1]))
+        return Precision.DOUBLE if settling else Precision.SINGLE
