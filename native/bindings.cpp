@@ -99,10 +99,58 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
 }
 
 // Labels (N,), responsibilities (N, K) and log densities (N,) into the arrays that are given.
+// Sums with given responsibilities (N, K) about given centres (K, D); returns the row weight.
+template <typename Real>
+double given_sums_of(RowArray<Real> rows, std::optional<In> weights, std::optional<In> responsibilities,
+                     In centres, const std::string &scatter, Out counts, Out squared_counts, Out offsets,
+                     Out moments, int n_threads) {
+    const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(counts.size());
+    const ScatterKind kind = kind_named(scatter);
+    expect(k > 0 && d > 0, "there must be components and features");
+    expect(int64_t(centres.size()) == k * d, "centres do not fit the rows");
+    expect(!responsibilities || int64_t(responsibilities->size()) == n * k,
+           "one responsibility a row and component");
+    expect(!weights || int64_t(weights->size()) == n, "one weight a row");
+    expect(int64_t(squared_counts.size()) == k && int64_t(offsets.size()) == k * d &&
+               int64_t(moments.size()) == scatter_size(kind, k, d),
+           "the arrays for the sums have the wrong sizes");
+    const Rows<Real> view{
+        rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
+    Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
+    bool finished;
+    {
+        nb::gil_scoped_release without_gil;
+        finished = given_sums<Real>(view, responsibilities ? responsibilities->data() : nullptr,
+                                    centres.data(), k, kind, sums, n_threads, signal_came);
+    }
+    if (!finished)
+        throw nb::python_error();
+    return sums.row_weight;
+}
+
+// The nearest of K centres: labels and distances (N,), counts (K,) and offsets (K, D).
+void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Out distances, Out counts,
+                Out offsets, int n_threads) {
+    const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(counts.size());
+    expect(k > 0 && d > 0 && int64_t(centres.size()) == k * d, "centres do not fit the rows");
+    expect(int64_t(weights.size()) == n && int64_t(labels.size()) == n && int64_t(distances.size()) == n &&
+               int64_t(offsets.size()) == k * d,
+           "the arrays have the wrong sizes");
+    const Rows<double> view{rows.data(), n, d, rows.stride(0), rows.stride(1), weights.data()};
+    const Nearest nearest{labels.data(), distances.data(), counts.data(), offsets.data()};
+    bool finished;
+    {
+        nb::gil_scoped_release without_gil;
+        finished = nearest_centres(view, centres.data(), k, nearest, n_threads, signal_came);
+    }
+    if (!finished)
+        throw nb::python_error();
+}
+
 template <typename Real>
 void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log_determinants,
                const std::string &form, std::optional<Labels> labels, std::optional<Out> shares,
-               std::optional<Out> log_densities, int n_threads) {
+               std::optional<Out> log_densities, std::optional<Out> distances, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
     const Components components{log_weights.data(),
                                 means.data(),
@@ -116,11 +164,13 @@ void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log
            "means do not fit the rows");
     expect(int64_t(factors.size()) == factor_size(components.form, k, d), "factors do not fit their form");
     expect((!labels || int64_t(labels->size()) == n) && (!shares || int64_t(shares->size()) == n * k) &&
-               (!log_densities || int64_t(log_densities->size()) == n),
+               (!log_densities || int64_t(log_densities->size()) == n) &&
+               (!distances || int64_t(distances->size()) == n * k),
            "the arrays for the scores have the wrong sizes");
     const Rows<Real> view{rows.data(), n, d, rows.stride(0), rows.stride(1), nullptr};
     const Scores scores{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr,
-                        log_densities ? log_densities->data() : nullptr};
+                        log_densities ? log_densities->data() : nullptr,
+                        distances ? distances->data() : nullptr};
     bool finished;
     {
         nb::gil_scoped_release without_gil;
@@ -130,21 +180,29 @@ void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log
         throw nb::python_error();
 }
 
-template <typename Real> void define(nb::module_ &module, const char *sums, const char *scores) {
+template <typename Real>
+void define(nb::module_ &module, const char *sums, const char *scores, const char *given) {
     module.def(sums, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
                nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
                nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("offsets"),
                nb::arg("moments"), nb::arg("single"), nb::arg("n_threads"));
     module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
                nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("labels").none(),
-               nb::arg("shares").none(), nb::arg("log_densities").none(), nb::arg("n_threads"));
+               nb::arg("shares").none(), nb::arg("log_densities").none(), nb::arg("distances").none(),
+               nb::arg("n_threads"));
+    module.def(given, &given_sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(),
+               nb::arg("responsibilities").none(), nb::arg("centres"), nb::arg("scatter"), nb::arg("counts"),
+               nb::arg("squared_counts"), nb::arg("offsets"), nb::arg("moments"), nb::arg("n_threads"));
 }
 
 } // namespace
 
 NB_MODULE(_native, module) {
-    define<double>(module, "expected_sums_double", "score_rows_double");
-    define<float>(module, "expected_sums_float", "score_rows_float");
+    define<double>(module, "expected_sums_double", "score_rows_double", "given_sums_double");
+    define<float>(module, "expected_sums_float", "score_rows_float", "given_sums_float");
+    module.def("nearest_centres", &nearest_of, nb::arg("rows"), nb::arg("weights"), nb::arg("centres"),
+               nb::arg("labels"), nb::arg("distances"), nb::arg("counts"), nb::arg("offsets"),
+               nb::arg("n_threads"));
     module.def("instruction_set", &instruction_set);
     module.def("instruction_sets", &instruction_sets);
     module.def("use_instruction_set", &use_instruction_set, nb::arg("name"));

@@ -16,12 +16,29 @@ template <typename Given>
 using BlockScores = void (*)(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first,
                              int64_t last, const Scores &scores, const std::atomic<bool> &stop);
 
+template <typename Given>
+using BlockGivenSums = void (*)(const Rows<Given> &rows, const double *responsibilities,
+                                const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums,
+                                const std::atomic<bool> &stop);
+using BlockNearest = void (*)(const Rows<double> &rows, const Prepared<double> &centres, int64_t first,
+                              int64_t last, const Nearest &nearest, const std::atomic<bool> &stop);
+
+// All rows at once, in twice the digits; the responsibilities are the mixture's unless they are given.
+template <typename Given>
+using ExactSumsOfRows = void (*)(const Rows<Given> &rows, const Prepared<double> &mixture, bool given,
+                                 const double *responsibilities, Sums &sums);
+
 struct BlockFunctions {
     BlockSums<double, double> sums_of_doubles;
     BlockSums<double, float> sums_of_floats;
     BlockSums<float, float> quick_sums_of_floats;
     BlockScores<double> scores_of_doubles;
     BlockScores<float> scores_of_floats;
+    BlockGivenSums<double> given_sums_of_doubles;
+    BlockGivenSums<float> given_sums_of_floats;
+    BlockNearest nearest;
+    ExactSumsOfRows<double> exact_sums_of_doubles;
+    ExactSumsOfRows<float> exact_sums_of_floats;
 };
 
 namespace baseline {

@@ -16,6 +16,10 @@ constexpr int64_t PARTIAL_DOUBLES = 2 << 20, MOST_BLOCKS = 64, LEAST_BLOCKS = 8;
 // Work (rows x components x features) below which a thread costs more than it saves.
 constexpr int64_t SMALL_WORK = 1 << 16;
 
+// Work (rows x components x features^2) up to which sums are taken in twice the digits: a fraction of
+// a millisecond.
+constexpr int64_t EXACT_WORK = 1 << 18;
+
 struct Partial {
     std::vector<double> memory;
     Sums sums{};
@@ -65,14 +69,13 @@ void mirror(double *scatter /* (n, D, D) */, int64_t n, int64_t d) {
                 scatter[(k * d + i) * d + j] = scatter[(k * d + j) * d + i];
 }
 
-template <typename Real, typename Given>
-bool sums_over_blocks(const Rows<Given> &rows, const Prepared<Real> &mixture, const Components &components,
-                      BlockSums<Real, Given> block_sums, Sums &sums, int n_threads,
-                      const std::function<bool()> &interrupted) {
-    const int64_t k = mixture.n_components, d = mixture.n_features;
-    const int64_t scatter = scatter_size(mixture.scatter, k, d);
+using SumsOfRows = std::function<void(int64_t first, int64_t last, Sums &, const std::atomic<bool> &stop)>;
+
+// Fill `sums` with what `sums_of_rows` adds up over all rows.
+bool sum_over_blocks(int64_t n_rows, int64_t k, int64_t d, int64_t scatter, const SumsOfRows &sums_of_rows,
+                     Sums &sums, int n_threads, const std::function<bool()> &interrupted) {
     const int64_t by_memory = PARTIAL_DOUBLES / (2 * k + k * d + scatter);
-    const int64_t by_work = std::max<int64_t>(rows.n_rows * k * d / SMALL_WORK, 1);
+    const int64_t by_work = std::max<int64_t>(n_rows * k * d / SMALL_WORK, 1);
     const int64_t n_blocks = std::min(std::clamp(by_memory, LEAST_BLOCKS, MOST_BLOCKS), by_work);
     std::vector<Partial> partials;
     partials.reserve(size_t(n_blocks));
@@ -80,8 +83,8 @@ bool sums_over_blocks(const Rows<Given> &rows, const Prepared<Real> &mixture, co
         partials.emplace_back(k, d, scatter);
 
     const BlockWork one_block = [&](int64_t block, const std::atomic<bool> &stop) {
-        const int64_t first = rows.n_rows * block / n_blocks, last = rows.n_rows * (block + 1) / n_blocks;
-        block_sums(rows, mixture, first, last, partials[size_t(block)].sums, stop);
+        sums_of_rows(n_rows * block / n_blocks, n_rows * (block + 1) / n_blocks, partials[size_t(block)].sums,
+                     stop);
     };
     if (!do_blocks(n_blocks, n_threads, one_block, interrupted))
         return false;
@@ -89,19 +92,51 @@ bool sums_over_blocks(const Rows<Given> &rows, const Prepared<Real> &mixture, co
         for (int64_t block = 0; block + stride < n_blocks; block += 2 * stride)
             partials[size_t(block)].add(partials[size_t(block + stride)]);
 
-    Sums &total = partials[0].sums;
-    if (mixture.about_centre)
-        recentre(total, mixture, components);
-    if (mixture.scatter == ScatterKind::full)
-        mirror(total.scatter, k, d);
-    if (mixture.scatter == ScatterKind::pooled)
-        mirror(total.scatter, 1, d);
+    const Sums &total = partials[0].sums;
     sums.log_likelihood = total.log_likelihood;
     sums.row_weight = total.row_weight;
     std::copy_n(total.counts, k, sums.counts);
     std::copy_n(total.squared_counts, k, sums.squared_counts);
     std::copy_n(total.offsets, k * d, sums.offsets);
     std::copy_n(total.scatter, scatter, sums.scatter);
+    return true;
+}
+
+void mirror(Sums &sums, ScatterKind kind, int64_t k, int64_t d) {
+    if (kind == ScatterKind::full)
+        mirror(sums.scatter, k, d);
+    if (kind == ScatterKind::pooled)
+        mirror(sums.scatter, 1, d);
+}
+
+template <typename Given> ExactSumsOfRows<Given> exact_function() {
+    if constexpr (std::is_same_v<Given, float>)
+        return chosen_functions().exact_sums_of_floats;
+    else
+        return chosen_functions().exact_sums_of_doubles;
+}
+
+template <typename Real, typename Given>
+bool sums_in(const Rows<Given> &rows, const Components &components, BlockSums<Real, Given> block_sums,
+             Sums &sums, int n_threads, const std::function<bool()> &interrupted) {
+    const int64_t k = components.n_components, d = rows.n_features;
+    const Prepared<Real> mixture = prepare<Real>(components, d);
+    if constexpr (std::is_same_v<Real, double>)
+        if (rows.n_rows * k * d * d <= EXACT_WORK) {
+            exact_function<Given>()(rows, mixture, false, nullptr, sums);
+            mirror(sums, components.scatter, k, d);
+            return true;
+        }
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
+                                   const std::atomic<bool> &stop) {
+        block_sums(rows, mixture, first, last, partial, stop);
+    };
+    if (!sum_over_blocks(rows.n_rows, k, d, scatter_size(components.scatter, k, d), of_rows, sums, n_threads,
+                         interrupted))
+        return false;
+    if (mixture.about_centre)
+        recentre(sums, mixture, components);
+    mirror(sums, components.scatter, k, d);
     return true;
 }
 
@@ -121,16 +156,12 @@ template <typename Given>
 bool expected_sums(const Rows<Given> &rows, const Components &components, Sums &sums, Arithmetic arithmetic,
                    int n_threads, const std::function<bool()> &interrupted) {
     const BlockFunctions &functions = chosen_functions();
-    if constexpr (std::is_same_v<Given, float>) {
-        if (arithmetic == Arithmetic::single)
-            return sums_over_blocks(rows, prepare<float>(components, rows.n_features), components,
-                                    functions.quick_sums_of_floats, sums, n_threads, interrupted);
-        return sums_over_blocks(rows, prepare<double>(components, rows.n_features), components,
-                                functions.sums_of_floats, sums, n_threads, interrupted);
-    } else {
-        return sums_over_blocks(rows, prepare<double>(components, rows.n_features), components,
-                                functions.sums_of_doubles, sums, n_threads, interrupted);
-    }
+    if constexpr (std::is_same_v<Given, double>)
+        return sums_in(rows, components, functions.sums_of_doubles, sums, n_threads, interrupted);
+    else if (arithmetic == Arithmetic::single)
+        return sums_in(rows, components, functions.quick_sums_of_floats, sums, n_threads, interrupted);
+    else
+        return sums_in(rows, components, functions.sums_of_floats, sums, n_threads, interrupted);
 }
 
 template bool expected_sums(const Rows<double> &, const Components &, Sums &, Arithmetic, int,
@@ -161,5 +192,51 @@ template bool score_rows(const Rows<double> &, const Components &, const Scores 
                          const std::function<bool()> &);
 template bool score_rows(const Rows<float> &, const Components &, const Scores &, int,
                          const std::function<bool()> &);
+
+template <typename Given>
+bool given_sums(const Rows<Given> &rows, const double *responsibilities, const double *centres,
+                int64_t n_components, ScatterKind scatter, Sums &sums, int n_threads,
+                const std::function<bool()> &interrupted) {
+    const int64_t k = n_components, d = rows.n_features;
+    const Prepared<double> about = only_centres(centres, k, d, scatter);
+    if (rows.n_rows * k * d * d <= EXACT_WORK) {
+        exact_function<Given>()(rows, about, true, responsibilities, sums);
+        mirror(sums, scatter, k, d);
+        return true;
+    }
+    BlockGivenSums<Given> block_sums;
+    if constexpr (std::is_same_v<Given, float>)
+        block_sums = chosen_functions().given_sums_of_floats;
+    else
+        block_sums = chosen_functions().given_sums_of_doubles;
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
+                                   const std::atomic<bool> &stop) {
+        block_sums(rows, responsibilities, about, first, last, partial, stop);
+    };
+    if (!sum_over_blocks(rows.n_rows, k, d, scatter_size(scatter, k, d), of_rows, sums, n_threads,
+                         interrupted))
+        return false;
+    mirror(sums, scatter, k, d);
+    return true;
+}
+
+template bool given_sums(const Rows<double> &, const double *, const double *, int64_t, ScatterKind, Sums &,
+                         int, const std::function<bool()> &);
+template bool given_sums(const Rows<float> &, const double *, const double *, int64_t, ScatterKind, Sums &,
+                         int, const std::function<bool()> &);
+
+bool nearest_centres(const Rows<double> &rows, const double *centres, int64_t n_centres,
+                     const Nearest &nearest, int n_threads, const std::function<bool()> &interrupted) {
+    const int64_t k = n_centres, d = rows.n_features;
+    const Prepared<double> about = only_centres(centres, k, d, ScatterKind::trace);
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
+                                   const std::atomic<bool> &stop) {
+        const Nearest part{nearest.labels, nearest.distances, partial.counts, partial.offsets};
+        chosen_functions().nearest(rows, about, first, last, part, stop);
+    };
+    std::vector<double> unused(static_cast<size_t>(k));
+    Sums sums{0.0, 0.0, nearest.counts, unused.data(), nearest.offsets, nullptr};
+    return sum_over_blocks(rows.n_rows, k, d, 0, of_rows, sums, n_threads, interrupted);
+}
 
 } // namespace gaussmix

@@ -4,8 +4,6 @@
 #include "prepared.hpp"
 #include "tile.hpp"
 
-#include <cmath>
-
 namespace gaussmix::GAUSSMIX_ISA {
 
 // Rows and columns of the blocks that products of features are taken in.
@@ -68,22 +66,21 @@ void add_products(const Real *left /* (n_left, T) */, int64_t n_left, const Real
     }
 }
 
-// s += sum_t r_t c_t and scaled = sqrt(r) c, with c = x - mu: then S = sum_t scaled scaled^T.
+// centred = x - mu, scaled = r centred, s += sum_t scaled. (One array of sqrt(r) centred would do for
+// the scatter, but then a row of weight 2 were not to the last bit a row given twice.)
 template <typename Real>
-void scale_rows(Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
-                double *offsets /* (D,) */) {
-    Real *roots = tile.totals.get();
-    for (int64_t t = 0; t < tile.size; t += LANES<Real>)
-        store(roots + t, square_root(load(shares + t)));
+void weigh(Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
+           double *offsets /* (D,) */) {
     for (int64_t d = 0; d < tile.d; ++d) {
         const Vec<Real> m = broadcast(mean[d]);
         const Real *x = &tile.x[d * tile.size];
-        Real *scaled = &tile.scaled[d * tile.size];
+        Real *centred = &tile.centred[d * tile.size], *scaled = &tile.scaled[d * tile.size];
         Vec<Real> offset = {};
         for (int64_t t = 0; t < tile.size; t += LANES<Real>) {
-            const Vec<Real> root = load(roots + t), s = (load(x + t) - m) * root;
-            offset += s * root;
-            store(scaled + t, s);
+            const Vec<Real> c = load(x + t) - m, weighted = c * load(shares + t);
+            offset += weighted;
+            store(centred + t, c);
+            store(scaled + t, weighted);
         }
         offsets[d] += lane_sum<Real>(offset);
     }
@@ -122,8 +119,8 @@ void full_moments(Tile<Real> &tile, const Real *mean, const Real *shares, double
     case 4: return small_moments<4>(tile, mean, shares, offsets, scatter);
     case 5: return small_moments<5>(tile, mean, shares, offsets, scatter);
     default:
-        scale_rows(tile, mean, shares, offsets);
-        return add_products(tile.scaled.get(), tile.d, tile.scaled.get(), tile.d, tile.size, true, scatter);
+        weigh(tile, mean, shares, offsets);
+        return add_products(tile.scaled.get(), tile.d, tile.centred.get(), tile.d, tile.size, true, scatter);
     }
 }
 

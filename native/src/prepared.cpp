@@ -113,4 +113,16 @@ template <typename Real> Prepared<Real> prepare(const Components &components, in
 template Prepared<double> prepare(const Components &, int64_t);
 template Prepared<float> prepare(const Components &, int64_t);
 
+Prepared<double> only_centres(const double *centres, int64_t n_components, int64_t n_features,
+                              ScatterKind scatter) {
+    const size_t k = size_t(n_components), d = size_t(n_features);
+    Prepared<double> prepared{
+        n_components, n_features, FactorForm::isotropic, scatter, false, false, {}, {}, {}, {}, {}};
+    prepared.centre.assign(d, 0.0);
+    prepared.means.assign(centres, centres + k * d);
+    prepared.factors.assign(k, 1.0);
+    prepared.constants.assign(k, 0.0);
+    return prepared;
+}
+
 } // namespace gaussmix

@@ -54,4 +54,8 @@ template <typename Real> struct Prepared {
 
 template <typename Real> Prepared<Real> prepare(const Components &components, int64_t n_features);
 
+// Components of which only the means matter: each row is as it is, and distances are Euclidean.
+Prepared<double> only_centres(const double *centres /* (K, D) */, int64_t n_components, int64_t n_features,
+                              ScatterKind scatter);
+
 } // namespace gaussmix

@@ -66,12 +66,6 @@ template <typename V> inline V larger(V a, V b) {
     return a > b ? a : b;
 }
 
-template <typename V> inline V square_root(V v) {
-    for (size_t i = 0; i < sizeof v / sizeof v[0]; ++i)
-        v[i] = std::sqrt(v[i]);
-    return v;
-}
-
 // Swap the second half of each run of 2 W lanes of a with the first half of b's.
 template <int W, typename V, int... Lane>
 inline void swap_halves(V &a, V &b, std::integer_sequence<int, Lane...>) {

@@ -3,6 +3,7 @@
 
 #include "block.hpp"
 #include "distances.hpp"
+#include "exact.hpp"
 #include "moments.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
@@ -24,9 +25,10 @@ template <typename Real> void normalise(Tile<Real> &tile, int64_t n_components, 
             total += share;
             store(column + k * tile.size, share);
         }
-        const Vec<Real> weight = load(&tile.weights[t]);
+        const Vec<Real> weight = load(&tile.weights[t]), evidence = largest + log_at_least_one(total);
         row_weight += weight;
-        log_likelihood += lane_sum<Real>(weight * (largest + log_at_least_one(total)));
+        log_likelihood += lane_sum<Real>(weight * evidence);
+        store(&tile.evidence[t], evidence);
         store(&tile.totals[t], Real(1) / total);
     }
     sums.log_likelihood += log_likelihood;
@@ -82,6 +84,20 @@ void write_scores(Tile<double> &tile, int64_t k, int64_t row, int64_t count, con
     }
 }
 
+// Squared distances of the first `count` rows of a tile that holds -1/2 of them; adds the constants
+// that make log densities of them.
+void write_distances(Tile<double> &tile, const std::vector<double> &constants, int64_t row, int64_t count,
+                     double *distances /* (N, K) */) {
+    const int64_t k = int64_t(constants.size());
+    for (int64_t c = 0; c < k; ++c) {
+        double *column = &tile.shares[c * tile.size];
+        for (int64_t t = 0; t < count; ++t)
+            distances[(row + t) * k + c] = -2.0 * column[t];
+        for (int64_t t = 0; t < tile.size; ++t)
+            column[t] += constants[size_t(c)];
+    }
+}
+
 template <typename Real> Tile<Real> tile_for(const Prepared<Real> &mixture) {
     const int64_t d = mixture.n_features, k = mixture.n_components;
     return {tile_rows<Real>(d, k), d, k, mixture.form == FactorForm::isotropic};
@@ -104,19 +120,126 @@ template <typename Given>
 void block_scores(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first, int64_t last,
                   const Scores &scores, const std::atomic<bool> &stop) {
     Tile<double> tile = tile_for(mixture);
+    Prepared<double> bare = mixture;
+    if (scores.distances != nullptr)
+        std::fill(bare.constants.begin(), bare.constants.end(), 0.0);
     for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, mixture.centre.data());
-        log_densities(tile, mixture);
+        fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
+        log_densities(tile, bare);
+        if (scores.distances != nullptr)
+            write_distances(tile, mixture.constants, row, count, scores.distances);
         write_scores(tile, mixture.n_components, row, count, scores);
+    }
+}
+
+// The responsibility of component c of K for row t; 1 where none are given.
+double given_share(const double *responsibilities /* (count, K), or null */, int64_t k, int64_t t,
+                   int64_t c) {
+    return responsibilities == nullptr ? 1.0 : responsibilities[t * k + c];
+}
+
+// shares[k][t] = w_t r_tk of given responsibilities; adds the row weight, N_k and sum r^2 / w.
+void take_shares(Tile<double> &tile, const double *responsibilities, int64_t k, int64_t count, Sums &sums) {
+    for (int64_t c = 0; c < k; ++c) {
+        double *shares = &tile.shares[c * tile.size], counted = 0.0, squared = 0.0;
+        for (int64_t t = 0; t < count; ++t) {
+            const double share = given_share(responsibilities, k, t, c);
+            shares[t] = share * tile.weights[t];
+            counted += shares[t];
+            squared += shares[t] * share;
+        }
+        std::fill(shares + count, shares + tile.size, 0.0);
+        sums.counts[c] += counted;
+        sums.squared_counts[c] += squared;
+    }
+    for (int64_t t = 0; t < count; ++t)
+        sums.row_weight += tile.weights[t];
+}
+
+template <typename Given>
+void block_given_sums(const Rows<Given> &rows, const double *responsibilities,
+                      const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums,
+                      const std::atomic<bool> &stop) {
+    const int64_t k = centres.n_components;
+    Tile<double> tile = tile_for(centres);
+    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+        const int64_t count = std::min(tile.size, last - row);
+        fill(tile, rows, row, count, centres.centre.data());
+        take_shares(tile, responsibilities == nullptr ? nullptr : responsibilities + row * k, k, count, sums);
+        add_moments(tile, centres, sums);
+    }
+}
+
+// The sums of a mixture's responsibilities, or of given ones, all rows at once.
+template <typename Given>
+void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool given,
+                const double *responsibilities, Sums &sums) {
+    const ExactLayout at{mixture.n_components, mixture.n_features};
+    const int64_t scatter = scatter_size(mixture.scatter, at.k, at.d);
+    ExactSums exact(at.scatter + scatter);
+    Tile<double> tile = tile_for(mixture);
+    std::vector<double> ignored(size_t(2 * at.k)), weights(size_t(tile.size));
+    for (int64_t row = 0; row < rows.n_rows; row += tile.size) {
+        const int64_t count = std::min(tile.size, rows.n_rows - row);
+        fill(tile, rows, row, count, mixture.centre.data());
+        std::copy_n(tile.weights.get(), tile.size, weights.data());
+        std::fill_n(tile.weights.get(), tile.size, 1.0);
+        Sums unweighted{0.0, 0.0, ignored.data(), ignored.data() + at.k, nullptr, nullptr};
+        if (given) {
+            take_shares(tile, responsibilities == nullptr ? nullptr : responsibilities + row * at.k, at.k,
+                        count, unweighted);
+        } else {
+            log_densities(tile, mixture);
+            normalise(tile, at.k, unweighted);
+        }
+        add_tile(exact, at, tile, mixture, weights.data(), count);
+    }
+    sums.log_likelihood = exact.value(0);
+    sums.row_weight = exact.value(1);
+    for (int64_t i = 0; i < at.k; ++i) {
+        sums.counts[i] = exact.value(at.counts + i);
+        sums.squared_counts[i] = exact.value(at.squared + i);
+    }
+    for (int64_t i = 0; i < at.k * at.d; ++i)
+        sums.offsets[i] = exact.value(at.offsets + i);
+    for (int64_t i = 0; i < scatter; ++i)
+        sums.scatter[i] = exact.value(at.scatter + i);
+}
+
+void block_nearest(const Rows<double> &rows, const Prepared<double> &centres, int64_t first, int64_t last,
+                   const Nearest &nearest, const std::atomic<bool> &stop) {
+    const int64_t k = centres.n_components, d = rows.n_features;
+    Tile<double> tile = tile_for(centres);
+    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+        const int64_t count = std::min(tile.size, last - row);
+        fill(tile, rows, row, count, centres.centre.data());
+        log_densities(tile, centres);
+        for (int64_t t = 0; t < count; ++t) {
+            int64_t best = 0;
+            for (int64_t c = 1; c < k; ++c)
+                if (tile.distances[c * tile.size + t] < tile.distances[best * tile.size + t])
+                    best = c;
+            if (nearest.labels != nullptr)
+                nearest.labels[row + t] = int32_t(best);
+            if (nearest.distances != nullptr)
+                nearest.distances[row + t] = tile.distances[best * tile.size + t];
+            nearest.counts[best] += tile.weights[t];
+            for (int64_t i = 0; i < d; ++i)
+                nearest.offsets[best * d + i] +=
+                    tile.weights[t] * (tile.x[i * tile.size + t] - centres.means[size_t(best * d + i)]);
+        }
     }
 }
 
 } // namespace
 
 BlockFunctions block_functions() {
-    return {block_sums<double, double>, block_sums<double, float>, block_sums<float, float>,
-            block_scores<double>, block_scores<float>};
+    return {
+        block_sums<double, double>, block_sums<double, float>, block_sums<float, float>, block_scores<double>,
+        block_scores<float>,        block_given_sums<double>,  block_given_sums<float>,  block_nearest,
+        exact_sums<double>,         exact_sums<float>};
 }
 
 } // namespace gaussmix::GAUSSMIX_ISA

@@ -34,28 +34,31 @@ template <typename Real> Buffer<Real> buffer(int64_t size) {
 // a tile, its scaled copy and its (K, T) responsibilities stay in a core's cache. Measured; depends on
 // the shapes only.
 template <typename Real> int64_t tile_rows(int64_t n_features, int64_t n_components) {
-    constexpr int64_t BUDGET = 512 * 1024; // bytes
-    const int64_t most = n_features <= 32 ? 192 : 384;
-    const int64_t rows = BUDGET / int64_t(sizeof(Real)) / (2 * n_features + 2 * n_components);
-    return std::clamp<int64_t>(rows / GROUP<Real> * GROUP<Real>, GROUP<Real>, most);
+    constexpr int64_t BUDGET = 768 * 1024; // bytes
+    constexpr int64_t MOST = 192;
+    const int64_t rows = BUDGET / int64_t(sizeof(Real)) / (3 * n_features + 2 * n_components);
+    return std::clamp<int64_t>(rows / GROUP<Real> * GROUP<Real>, GROUP<Real>, MOST);
 }
 
 template <typename Real> struct Tile {
     int64_t size;           // T
     int64_t d;              // D
     Buffer<Real> x;         // (D, T), rows less the centre
+    Buffer<Real> centred;   // (D, T), rows less a mean
     Buffer<Real> scaled;    // (D, T), whitened or weighted rows
     Buffer<Real> group;     // (D, GROUP), rows of one group less a mean
     Buffer<Real> weights;   // (T,)
     Buffer<Real> shares;    // (K, T), log densities, then responsibilities times weights
     Buffer<Real> distances; // (K, T), squared, before they are divided by a variance; isotropic only
     Buffer<Real> totals;    // (T,), scratch
+    Buffer<Real> evidence;  // (T,), log densities of the mixture
 
     Tile(int64_t t, int64_t n_features, int64_t k, bool isotropic)
-        : size(t), d(n_features), x(buffer<Real>(t * n_features)), scaled(buffer<Real>(t * n_features)),
-          group(buffer<Real>(GROUP<Real> * n_features)), weights(buffer<Real>(t)),
-          shares(buffer<Real>(t * k)), distances(buffer<Real>(isotropic ? t * k : 0)),
-          totals(buffer<Real>(t)) {}
+        : size(t), d(n_features), x(buffer<Real>(t * n_features)), centred(buffer<Real>(t * n_features)),
+          scaled(buffer<Real>(t * n_features)), group(buffer<Real>(GROUP<Real> * n_features)),
+          weights(buffer<Real>(t)), shares(buffer<Real>(t * k)),
+          distances(buffer<Real>(isotropic ? t * k : 0)), totals(buffer<Real>(t)), evidence(buffer<Real>(t)) {
+    }
 };
 
 // Square blocks of rows x features to features x rows, as many features as fill vectors; returns

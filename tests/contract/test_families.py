@@ -27,7 +27,7 @@ def fitted_step(iris):
 
 def expected_objective(rows, start, step, mixture):
     """Q: the expected complete log-likelihood under the start's responsibilities, plus the penalty."""
-    shares, _ = start.responsibilities(rows.matrix)
+    shares = start.shares(rows.matrix)
     log_densities = mixture.weighted_log_densities(rows.matrix)
     return float((shares * log_densities).sum()) + step.prior.log_density(mixture)
 
@@ -56,7 +56,7 @@ def test_the_m_step_is_a_maximum(family, prior, fitted_step):
 def test_weak_prior_adds_pseudo_rows(family, fitted_step):
     """Sigma_k = (N_k S_k + 2 a S) / (N_k + 2 a), each family seeing what it can of S_k and S."""
     rows, _, step, statistics, found = fitted_step(family, True)
-    shares, _ = fitted_step(family, True)[1].responsibilities(rows.matrix)
+    shares = fitted_step(family, True)[1].shares(rows.matrix)
     scatters = []
     for k in range(3):
         centred = rows.matrix - found.means[k]

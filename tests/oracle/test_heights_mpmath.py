@@ -71,7 +71,7 @@ def test_three_iterations_by_hand(heights, family, pseudo_rows):
         step = MStep(WeakPrior(pseudo_rows / 2, rows.covariance(), None), 0.0, np.zeros(1))
     mixture = Mixture(np.full(2, 0.5), [[5.5], [6.0]], np.full(family.shape(2, 1), 0.1), family)
     for exact in exact_iterations(heights[:, 0].tolist(), 3, pseudo_rows):
-        shares, _ = mixture.responsibilities(heights)
+        shares = mixture.shares(heights)
         densities = np.exp(mixture.weighted_log_densities(heights) - np.log(mixture.weights))
         statistics = rows.expected_statistics(mixture)
         np.testing.assert_allclose(densities, as_floats(exact["densities"]), rtol=RTOL)

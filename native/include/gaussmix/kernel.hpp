@@ -74,12 +74,31 @@ struct Scores {
     int32_t *labels;       // (N,), the likeliest component, the first of equals
     double *shares;        // (N, K), responsibilities
     double *log_densities; // (N,), log p(x_i)
+    double *distances;     // (N, K), squared Mahalanobis distances
 };
 
 // Fill `scores` for all rows on `n_threads` threads; `interrupted` as above.
 template <typename Given>
 bool score_rows(const Rows<Given> &rows, const Components &components, const Scores &scores, int n_threads,
                 const std::function<bool()> &interrupted);
+
+// Fill `sums` with the sums of given responsibilities r_ik (N, K) about given centres (K, D), null
+// where each is 1; the log-likelihood is 0.
+template <typename Given>
+bool given_sums(const Rows<Given> &rows, const double *responsibilities /* (N, K) */,
+                const double *centres /* (K, D) */, int64_t n_components, ScatterKind scatter, Sums &sums,
+                int n_threads, const std::function<bool()> &interrupted);
+
+// One round of k-means; labels and distances are null where they are not asked for.
+struct Nearest {
+    int32_t *labels;   // (N,), the nearest of K centres, the first of equals
+    double *distances; // (N,), squared, from it
+    double *counts;    // (K,), weight of the rows nearest to each
+    double *offsets;   // (K, D), their sum of w (x - centre)
+};
+
+bool nearest_centres(const Rows<double> &rows, const double *centres /* (K, D) */, int64_t n_centres,
+                     const Nearest &nearest, int n_threads, const std::function<bool()> &interrupted);
 
 // The instruction set in use (avx512, avx2 or baseline), and those this machine can run.
 std::string instruction_set();

@@ -11,7 +11,7 @@ from gaussmix import kernels
 from gaussmix.data.checks import checked_matrix, checked_weights, refuse_unusable_columns
 from gaussmix.data.rows import RowsSummary
 from gaussmix.errors import StartError
-from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
+from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind, Sums
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
@@ -65,10 +65,8 @@ class MemoryRows:
             row_weight += float(tile.shape[0] if weights is None else weights.sum())
             low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
         middle = 0.5 * low + 0.5 * high
-        offset = self._moment(middle, _weighted_sum) / row_weight
-        mean = middle + offset
-        with np.errstate(over="ignore", under="ignore"):
-            variances = self._moment(mean, _weighted_squares) / row_weight
+        mean = middle + self._moments(middle, ScatterKind.DIAGONAL).offsets[0] / row_weight
+        variances = self._moments(mean, ScatterKind.DIAGONAL).scatter[0] / row_weight
         # A column of one value has no variance at all, whatever rounding made of its mean.
         constant = low == high
         return RowsSummary(
@@ -86,12 +84,12 @@ class MemoryRows:
 
     @cached_property
     def _covariance(self) -> FloatArray:
-        covariance = self._moment(self.summary.mean, _weighted_products) / self.summary.row_weight
+        products = self._moments(self.summary.mean, ScatterKind.FULL).scatter[0]
+        covariance: FloatArray = products / self.summary.row_weight
         constant = self.summary.variances == 0.0
         covariance[constant, :] = 0.0
         covariance[:, constant] = 0.0
-        symmetric: FloatArray = 0.5 * (covariance + covariance.T)
-        return symmetric
+        return covariance
 
     def expected_statistics(
         self, mixture: Mixture, precision: Precision = Precision.DOUBLE
@@ -108,21 +106,13 @@ class MemoryRows:
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind
     ) -> SufficientStatistics:
         """The same sums about given centres (K, D) with given responsibilities (N, K)."""
-        n_rows, n_features = self.matrix.shape
+        n_rows = self.matrix.shape[0]
         if responsibilities.shape != (n_rows, len(centres)):
             raise StartError(
                 f"start responsibilities must have shape {(n_rows, len(centres))}; "
                 f"got {responsibilities.shape}"
             )
-        sums = kernels.zero_sums(len(centres), n_features, kind)
-        size = kernels.tile_rows(n_features, len(centres))
-        for first in range(0, n_rows, size):
-            part = slice(first, first + size)
-            tile = np.asarray(self.matrix[part], dtype=np.float64)
-            weights = None if self.weights is None else self.weights[part]
-            sums = kernels.add(
-                sums, kernels.moment_sums(tile, weights, responsibilities[part], centres, kind)
-            )
+        sums = kernels.given_sums(self.matrix, self.weights, responsibilities, centres, kind)
         return SufficientStatistics(sums, centres, kind)
 
     def tiles(self) -> Iterator[tuple[FloatArray, FloatArray | None]]:
@@ -147,25 +137,7 @@ class MemoryRows:
         drawn[done:] = tile[-1]
         return drawn, np.ones(size)
 
-    def _moment(self, centre: FloatArray, moment: Any) -> FloatArray:
-        total: Any = 0.0
-        for tile, weights in self.tiles():
-            centred = tile - centre
-            total = total + moment(centred, centred if weights is None else centred * weights[:, None])
-        result: FloatArray = total
-        return result
-
-
-def _weighted_sum(centred: FloatArray, weighted: FloatArray) -> FloatArray:  # noqa: ARG001
-    total: FloatArray = weighted.sum(axis=0)
-    return total
-
-
-def _weighted_squares(centred: FloatArray, weighted: FloatArray) -> FloatArray:
-    squares: FloatArray = np.einsum("nd,nd->d", centred, weighted)
-    return squares
-
-
-def _weighted_products(centred: FloatArray, weighted: FloatArray) -> FloatArray:
-    product: FloatArray = weighted.T @ centred
-    return product
+    def _moments(self, centre: FloatArray, kind: ScatterKind) -> Sums:
+        """Weighted sums of x - centre, and of its squares or products, over all rows."""
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            return kernels.given_sums(self.matrix, self.weights, None, centre[None], kind)

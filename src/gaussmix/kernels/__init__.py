@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.kernels import reference
-from gaussmix.kernels.contract import FloatArray, Sums
+from gaussmix.kernels.contract import FloatArray, Nearest, Scores, Sums
 
 _kernel: ModuleType = reference
 KERNEL_NAME = "reference (NumPy)"
@@ -28,12 +28,13 @@ if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
 
 expected_sums: Callable[..., Sums] = _kernel.expected_sums
 quick_sums: Callable[..., Sums | None] = getattr(_kernel, "quick_sums", lambda *_: None)
+given_sums: Callable[..., Sums] = _kernel.given_sums
+nearest_centres: Callable[..., Nearest] = _kernel.nearest_centres
 labels: Callable[..., NDArray[np.int32]] = _kernel.labels
+scores: Callable[..., Scores] = _kernel.scores
 shares: Callable[..., FloatArray] = _kernel.shares
 log_densities: Callable[..., FloatArray] = _kernel.log_densities
 
-moment_sums = reference.moment_sums
-responsibilities = reference.responsibilities
 squared_distances = reference.squared_distances
 weighted_log_densities = reference.weighted_log_densities
 log_sum_exp = reference.log_sum_exp
@@ -46,12 +47,13 @@ __all__ = [
     "KERNEL_NAME",
     "add",
     "expected_sums",
+    "given_sums",
     "labels",
     "log_densities",
     "log_sum_exp",
-    "moment_sums",
+    "nearest_centres",
     "quick_sums",
-    "responsibilities",
+    "scores",
     "shares",
     "squared_distances",
     "tile_rows",

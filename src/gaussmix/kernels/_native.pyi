@@ -44,6 +44,7 @@ def score_rows_double(
     labels: Any,
     shares: Any,
     log_densities: Any,
+    distances: Any,
     n_threads: int,
 ) -> None: ...
 def score_rows_float(
@@ -56,6 +57,41 @@ def score_rows_float(
     labels: Any,
     shares: Any,
     log_densities: Any,
+    distances: Any,
+    n_threads: int,
+) -> None: ...
+def given_sums_double(
+    rows: Any,
+    weights: Any,
+    responsibilities: Any,
+    centres: Any,
+    scatter: str,
+    counts: Any,
+    squared_counts: Any,
+    offsets: Any,
+    moments: Any,
+    n_threads: int,
+) -> float: ...
+def given_sums_float(
+    rows: Any,
+    weights: Any,
+    responsibilities: Any,
+    centres: Any,
+    scatter: str,
+    counts: Any,
+    squared_counts: Any,
+    offsets: Any,
+    moments: Any,
+    n_threads: int,
+) -> float: ...
+def nearest_centres(
+    rows: Any,
+    weights: Any,
+    centres: Any,
+    labels: Any,
+    distances: Any,
+    counts: Any,
+    offsets: Any,
     n_threads: int,
 ) -> None: ...
 def instruction_set() -> str: ...

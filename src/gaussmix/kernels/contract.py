@@ -88,3 +88,29 @@ class Sums(NamedTuple):
     """(K, D), s_k = sum_i r_ik (x_i - mu_k)."""
     scatter: FloatArray
     """S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)^T, reduced as its ``ScatterKind`` says."""
+
+
+class Scores(NamedTuple):
+    """What a mixture says of each of n rows."""
+
+    labels: NDArray[np.int32]
+    """(n,), the likeliest component, the first of equals, counted from 0."""
+    shares: FloatArray
+    """(n, K), responsibilities."""
+    log_densities: FloatArray
+    """(n,)."""
+    distances: FloatArray
+    """(n, K), squared Mahalanobis distances."""
+
+
+class Nearest(NamedTuple):
+    """Which of K centres is nearest to each of n points."""
+
+    labels: NDArray[np.int32]
+    """(n,), the first of equals, counted from 0."""
+    distances: FloatArray
+    """(n,), squared, from that centre."""
+    counts: FloatArray
+    """(K,), weight of the points nearest to each centre."""
+    offsets: FloatArray
+    """(K, D), their sum of w (x - centre)."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.kernels import _native, reference
-from gaussmix.kernels.contract import Components, FloatArray, ScatterKind, Sums
+from gaussmix.kernels.contract import Components, FloatArray, Nearest, ScatterKind, Scores, Sums
 from gaussmix.kernels.threads import thread_count
 
 # Rows of a dtype or byte order that the compiled code does not read are brought over in such blocks.
@@ -71,6 +71,60 @@ def log_densities(rows: NDArray[Any], components: Components) -> FloatArray:
     return found
 
 
+def scores(rows: NDArray[Any], components: Components) -> Scores:
+    """All that a mixture says of each row of (n, D), for blocks of rows."""
+    n_rows, n_components = len(rows), len(components.log_weights)
+    found = Scores(
+        np.empty(n_rows, dtype=np.int32),
+        np.empty((n_rows, n_components)),
+        np.empty(n_rows),
+        np.empty((n_rows, n_components)),
+    )
+    _score(rows, components, *found)
+    return found
+
+
+def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray) -> Nearest:
+    """Assign points (n, D) to the nearest of centres (K, D), and add up where they lie about it."""
+    n_centres, n_features = centres.shape
+    found = Nearest(
+        np.empty(len(points), dtype=np.int32),
+        np.empty(len(points)),
+        np.empty(n_centres),
+        np.empty((n_centres, n_features)),
+    )
+    _native.nearest_centres(points, weights, np.ascontiguousarray(centres), *found, thread_count())
+    return found
+
+
+def given_sums(
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    held: FloatArray | None,
+    centres: FloatArray,
+    scatter: ScatterKind,
+) -> Sums:
+    """Sums over rows (N, D) with given responsibilities (N, K), None for all 1, about centres (K, D)."""
+    if not _readable(rows):
+        return reference.given_sums(rows, row_weights, held, centres, scatter)
+    n_components, n_features = centres.shape
+    sums = reference.zero_sums(n_components, n_features, scatter)
+    call = _native.given_sums_float if rows.dtype == np.float32 else _native.given_sums_double
+    row_weight = call(
+        rows,
+        row_weights,
+        None if held is None else np.ascontiguousarray(held),
+        np.ascontiguousarray(centres),
+        scatter.value,
+        sums.counts,
+        sums.squared_counts,
+        sums.offsets,
+        sums.scatter,
+        thread_count(),
+    )
+    return sums._replace(row_weight=row_weight)
+
+
 def instruction_set() -> str:
     """The instruction set in use: avx512, avx2 or baseline."""
     return _native.instruction_set()
@@ -88,6 +142,7 @@ def _score(
     labels: NDArray[np.int32] | None = None,
     shares: FloatArray | None = None,
     log_densities: FloatArray | None = None,
+    distances: FloatArray | None = None,
 ) -> None:
     """Fill the arrays that are given."""
     if not _readable(rows):
@@ -100,6 +155,7 @@ def _score(
                 None if labels is None else labels[part],
                 None if shares is None else shares[part],
                 None if log_densities is None else log_densities[part],
+                None if distances is None else distances[part],
             )
         return
     call = _native.score_rows_float if rows.dtype == np.float32 else _native.score_rows_double
@@ -113,6 +169,7 @@ def _score(
         labels,
         shares,
         log_densities,
+        distances,
         thread_count(),
     )
 

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix.kernels.contract import Components, FactorForm, FloatArray, ScatterKind, Sums
+from gaussmix.kernels.contract import (
+    Components,
+    FactorForm,
+    FloatArray,
+    Nearest,
+    ScatterKind,
+    Scores,
+    Sums,
+)
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -151,6 +159,50 @@ def log_densities(rows: NDArray[Any], components: Components) -> FloatArray:
     for part, tile in _numbered_tiles(rows, components):
         found[part] = log_sum_exp(weighted_log_densities(tile, components))
     return found
+
+
+def scores(rows: NDArray[Any], components: Components) -> Scores:
+    """All that a mixture says of each row of (n, D), for blocks of rows."""
+    terms = weighted_log_densities(np.asarray(rows, dtype=np.float64), components)
+    held, log_density = responsibilities(np.asarray(rows, dtype=np.float64), components)
+    distances = squared_distances(np.asarray(rows, dtype=np.float64), components)
+    return Scores(terms.argmax(axis=1).astype(np.int32), held, log_density, distances)
+
+
+def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray) -> Nearest:
+    """Assign points (n, D) to the nearest of centres (K, D), and add up where they lie about it."""
+    n_centres, n_features = centres.shape
+    found = np.zeros(len(points), dtype=np.int32)
+    distances = np.full(len(points), np.inf)
+    for k, centre in enumerate(centres):
+        offsets = points - centre
+        squared = np.einsum("nd,nd->n", offsets, offsets)
+        nearer = squared < distances
+        found[nearer], distances[nearer] = k, squared[nearer]
+    counts, offsets = np.zeros(n_centres), np.zeros((n_centres, n_features))
+    np.add.at(counts, found, weights)
+    np.add.at(offsets, found, (points - centres[found]) * weights[:, None])
+    return Nearest(found, distances, counts, offsets)
+
+
+def given_sums(
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    held: FloatArray | None,
+    centres: FloatArray,
+    scatter: ScatterKind,
+) -> Sums:
+    """Sums over rows (N, D) with given responsibilities (N, K), None for all 1, about centres (K, D)."""
+    n_components, n_features = centres.shape
+    total = zero_sums(n_components, n_features, scatter)
+    size = tile_rows(n_features, n_components)
+    for first in range(0, len(rows), size):
+        part = slice(first, first + size)
+        tile = np.asarray(rows[part], dtype=np.float64)
+        weights = None if row_weights is None else row_weights[part]
+        shares = np.ones((len(tile), n_components)) if held is None else held[part]
+        total = add(total, moment_sums(tile, weights, shares, centres, scatter))
+    return total
 
 
 def _numbered_tiles(rows: NDArray[Any], components: Components) -> Iterator[tuple[slice, FloatArray]]:

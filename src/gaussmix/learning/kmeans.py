@@ -6,7 +6,8 @@ of threads, and the same for rows of weight 2 as for rows given twice.
 
 import numpy as np
 
-from gaussmix.kernels.contract import FloatArray
+from gaussmix import kernels
+from gaussmix.kernels.contract import FloatArray, Nearest
 
 MAX_ROUNDS = 100
 
@@ -54,21 +55,19 @@ def seed_centres(
 
 def cluster(points: FloatArray, weights: FloatArray, centres: FloatArray) -> np.ndarray:
     """Lloyd's k-means from given centres (K, D), until no label changes: labels (n,)."""
-    labels = nearest_centre(points, centres)
+    found = kernels.nearest_centres(points, weights, centres)
     for _ in range(MAX_ROUNDS):
-        centres = _cluster_means(points, weights, labels, centres)
-        moved = nearest_centre(points, centres)
-        if np.array_equal(moved, labels):
+        centres = _moved(points, found, centres)
+        moved = kernels.nearest_centres(points, weights, centres)
+        if np.array_equal(moved.labels, found.labels):
             break
-        labels = moved
-    return without_empty(points, labels, len(centres))
+        found = moved
+    return without_empty(points, found.labels, len(centres))
 
 
 def nearest_centre(points: FloatArray, centres: FloatArray) -> np.ndarray:
     """Index of the nearest of K centres for each of n points: (n,)."""
-    distances = np.stack([_squared_distances_from(points, centre) for centre in centres], axis=1)
-    nearest: np.ndarray = np.argmin(distances, axis=1)
-    return nearest
+    return kernels.nearest_centres(points, np.ones(len(points)), centres).labels
 
 
 def without_empty(points: FloatArray, labels: np.ndarray, n_centres: int) -> np.ndarray:
@@ -85,21 +84,14 @@ def without_empty(points: FloatArray, labels: np.ndarray, n_centres: int) -> np.
     return labels
 
 
-def _cluster_means(
-    points: FloatArray, weights: FloatArray, labels: np.ndarray, centres: FloatArray
-) -> FloatArray:
-    n_centres = centres.shape[0]
-    counts = np.bincount(labels, weights=weights, minlength=n_centres)
-    sums = np.stack(
-        [np.bincount(labels, weights=weights * column, minlength=n_centres) for column in points.T], axis=1
-    )
-    means = np.where(counts[:, None] > 0.0, sums / np.where(counts > 0.0, counts, 1.0)[:, None], centres)
-    for k in np.flatnonzero(counts == 0.0):
-        # A centre without points moves to the point farthest from its own centre.
-        far = int((((points - means[labels]) ** 2).sum(axis=1)).argmax())
-        means[k] = points[far]
-        labels[far] = k
-    return np.asarray(means)
+def _moved(points: FloatArray, found: Nearest, centres: FloatArray) -> FloatArray:
+    """The mean of the points nearest to each centre; one without points moves to the point farthest off."""
+    moved: FloatArray = centres + found.offsets / np.where(found.counts > 0.0, found.counts, 1.0)[:, None]
+    for k in np.flatnonzero(found.counts == 0.0):
+        far = int(found.distances.argmax())
+        moved[k] = points[far]
+        found.distances[far] = 0.0
+    return moved
 
 
 def _draw(masses: FloatArray, generator: np.random.Generator) -> int:
@@ -109,6 +101,4 @@ def _draw(masses: FloatArray, generator: np.random.Generator) -> int:
 
 
 def _squared_distances_from(points: FloatArray, centre: FloatArray) -> FloatArray:
-    offsets = points - centre
-    distances: FloatArray = np.einsum("nd,nd->n", offsets, offsets)
-    return distances
+    return kernels.nearest_centres(points, np.ones(len(points)), centre[None]).distances

@@ -138,9 +138,7 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     unexplained: list[int] = []
     for tile, given in rows.tiles():
         weights = np.ones(len(tile)) if given is None else given
-        shares, _ = mixture.responsibilities(tile)
-        distances = mixture.squared_distances(tile)
-        labels = shares.argmax(axis=1)
+        labels, shares, _, distances = mixture.scores(tile)
         largest = shares.max(axis=1)
         assigned += np.bincount(labels, weights=weights, minlength=n_components)
         log_certainty += float(weights @ np.log(largest))

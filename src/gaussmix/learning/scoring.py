@@ -39,13 +39,9 @@ class RowScores:
 
 def score_tile(mixture: Mixture, tile: FloatArray) -> RowScores:
     """Score each row of a tile (n, D)."""
-    nearest = mixture.squared_distances(tile).min(axis=1)
-    return RowScores(
-        mixture.labels(tile),
-        mixture.shares(tile),
-        mixture.log_density(tile),
-        nearest > unexplained_distance(mixture.n_features),
-    )
+    labels, shares, log_densities, distances = mixture.scores(tile)
+    unexplained = distances.min(axis=1) > unexplained_distance(mixture.n_features)
+    return RowScores(labels, shares, log_densities, unexplained)
 
 
 def score_rows(mixture: Mixture, rows: Rows) -> Scores:
@@ -53,7 +49,7 @@ def score_rows(mixture: Mixture, rows: Rows) -> Scores:
     log_likelihood = row_weight = log_certainty = 0.0
     for tile, given in rows.tiles():
         weights = np.ones(len(tile)) if given is None else given
-        shares, log_densities = mixture.responsibilities(tile)
+        _, shares, log_densities, _ = mixture.scores(tile)
         log_likelihood += float(weights @ log_densities)
         log_certainty += float(weights @ np.log(shares.max(axis=1)))
         row_weight += float(weights.sum())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gaussmix import kernels
 from gaussmix.errors import SettingsError
-from gaussmix.kernels.contract import Components, FloatArray
+from gaussmix.kernels.contract import Components, FloatArray, Scores
 from gaussmix.model.covariances import CovarianceFamily
 
 
@@ -148,9 +148,9 @@ class Mixture:
         """Squared Mahalanobis distances of rows (n, D) from the components: (n, K)."""
         return kernels.squared_distances(rows, self.components)
 
-    def responsibilities(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
-        return kernels.responsibilities(rows, self.components)
+    def scores(self, rows: NDArray[Any]) -> Scores:
+        """Labels, responsibilities, log densities and squared distances of a block of rows (n, D)."""
+        return kernels.scores(rows, self.components)
 
     def labels(self, rows: NDArray[Any]) -> NDArray[np.int32]:
         """The likeliest component of each row of (N, D), counted from 0: (N,)."""

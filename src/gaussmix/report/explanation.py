@@ -183,7 +183,7 @@ def _explained(rows: Rows, mixture: Mixture, most: int | None) -> list[tuple[Exp
     seen = 0
     for tile, given in rows.tiles():
         weights = np.ones(len(tile)) if given is None else given
-        shares, _ = mixture.responsibilities(tile)
+        shares = mixture.shares(tile)
         certainty = shares.max(axis=1)
         chosen = np.arange(len(tile))
         if most is not None:

@@ -72,7 +72,7 @@ def tell_worked_example(n_steps: int) -> WorkedExample:
     collapse = search(rows, _settings(prior="none"), trace=True)
     default = _settings()
     answer = search(rows, default)
-    shares, _ = answer.mixture.responsibilities(np.sort(rows.matrix, axis=0))
+    shares = answer.mixture.shares(np.sort(rows.matrix, axis=0))
     return WorkedExample(
         heights=HEIGHTS,
         explanation=explain(rows, explained, by_hand, prior),
