@@ -1,7 +1,7 @@
 """Gaussian mixtures by EM: right where others are quietly wrong, and explained.
 
-``GaussianMixture`` is the estimator; ``load`` reads a saved one back. The command line is
-``gaussmix --help``.
+``GaussianMixture`` is the estimator; ``load`` reads a saved one back; ``show_versions`` says what is
+installed. The command line is ``gaussmix --help``.
 """
 
 from importlib import import_module
@@ -12,10 +12,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from gaussmix.estimators.loading import load
     from gaussmix.estimators.mixture import GaussianMixture
+    from gaussmix.versions import show_versions
 
-_HOMES = {"GaussianMixture": "gaussmix.estimators.mixture", "load": "gaussmix.estimators.loading"}
+_HOMES = {
+    "GaussianMixture": "gaussmix.estimators.mixture",
+    "load": "gaussmix.estimators.loading",
+    "show_versions": "gaussmix.versions",
+}
 
-__all__ = ["GaussianMixture", "__version__", "load"]
+__all__ = ["GaussianMixture", "__version__", "load", "show_versions"]
 
 
 def __getattr__(name: str) -> Any:

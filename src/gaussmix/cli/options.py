@@ -13,6 +13,7 @@ import click
 from gaussmix.data.files import Table, read_table
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning, SettingsError, StartError
+from gaussmix.kernels.threads import compute_threads
 from gaussmix.learning.settings import (
     DEFAULT_MAX_ITER,
     DEFAULT_N_INIT,
@@ -31,14 +32,25 @@ COVARIANCES = [name for family in FAMILIES for name in (family.name, family.mclu
 
 
 def data_options(command: Command) -> Command:
-    """DATA, --columns and --drop-missing."""
+    """DATA, --columns, --drop-missing and --threads."""
     for option in (
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            expose_value=False,
+            callback=_use_threads,
+            help="Threads to compute on; default: all processors. No result depends on it.",
+        ),
         click.option("--drop-missing", is_flag=True, help="Leave rows with missing values out."),
         click.option("--columns", help="Columns to use, separated by commas; default: all that are numbers."),
         click.argument("data"),
     ):
         command = option(command)
     return command
+
+
+def _use_threads(ctx: click.Context, param: click.Parameter, value: int | None) -> None:  # noqa: ARG001
+    ctx.with_resource(compute_threads(value))
 
 
 def fit_options(prior: str) -> Callable[[Command], Command]:

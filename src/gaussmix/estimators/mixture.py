@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import ComponentWarning, SettingsError, StartError
+from gaussmix.estimators.threads import on_threads
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
 from gaussmix.learning.em import Watch, silent
@@ -78,6 +79,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         variances by feature, or (K, D, D) matrices.
     trace : bool, default False
         Whether to keep every iteration in ``trace_``.
+    n_threads : int or None, default None
+        Threads to compute on; None means ``GAUSSMIX_NUM_THREADS`` or all processors. No result
+        depends on it.
 
     Attributes
     ----------
@@ -146,6 +150,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         prior: str | None = "weak",
         covariances_init: Any = None,
         trace: bool = False,
+        n_threads: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -164,7 +169,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.prior = prior
         self.covariances_init = covariances_init
         self.trace = trace
+        self.n_threads = n_threads
 
+    @on_threads
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, start: Any = None) -> Self:  # noqa: ARG002
         """Fit the mixture to rows.
 
@@ -211,14 +218,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Fit, and return the likeliest component of each row: (N,) of int."""
         return self.fit(X, y, sample_weight, start).labels_
 
+    @on_threads
     def predict(self, X: Any) -> Any:
         """Return the likeliest component of each row of (N, D), counted from 0: (N,) of int."""
         return self._mixture().labels(self._checked(X))
 
+    @on_threads
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the responsibilities of the components for each row of (N, D): (N, K)."""
         return self._mixture().shares(self._checked(X))
 
+    @on_threads
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log density of each row of (N, D), in nats: (N,)."""
         return self._mixture().log_density(self._checked(X))
@@ -334,6 +344,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         validate_data(self, X, reset=False, skip_check_array=True)
         return checked_matrix(table, getattr(self, "feature_names_in_", None))
 
+    @on_threads
     def _scores(self, X: Any, sample_weight: Any) -> scoring.Scores:
         mixture = self._mixture()
         return scoring.score_rows(mixture, self._rows(X, sample_weight, reset=False))

@@ -4,9 +4,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from gaussmix.errors import SettingsError
@@ -56,14 +58,42 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+_ASKED: ContextVar[int | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def compute_threads(n_threads: int | None) -> Iterator[None]:
+    """Compute on so many threads for a while; None leaves it as it is.
+
+    Raises
+    ------
+    SettingsError
+        If it is not a positive whole number.
+    """
+    if n_threads is None:
+        yield
+        return
+    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
+        raise SettingsError(f"n_threads must be a positive whole number or None; got {n_threads!r}")
+    token = _ASKED.set(int(n_threads))
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
+
+
 def thread_count() -> int:
-    """Threads for the compiled kernel: GAUSSMIX_NUM_THREADS, or the processors this process may use.
+    """Threads for the compiled kernel.
+
+    What `compute_threads` asks for, else GAUSSMIX_NUM_THREADS, else the processors this process may use.
 
     Raises
     ------
     SettingsError
         If the variable is not a positive whole number.
     """
+    if (given := _ASKED.get()) is not None:
+        return given
     asked = os.environ.get("GAUSSMIX_NUM_THREADS")
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

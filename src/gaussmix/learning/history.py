@@ -1,6 +1,7 @@
 """What each E-step of a fit found, how exactly, and how exactly the next one has to look."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -76,9 +77,10 @@ class History:
         """What each M-step added to the objective."""
         return list(np.diff(self.objectives))
 
-    def precise_gains(self) -> list[float]:
-        """The same for M-steps between two E-steps in double precision: all that may decide to stop."""
-        return list(np.diff(self.objectives[self.n_rough :]))
+    def precise_gains(self, most: int) -> list[float]:
+        """The latest of them, between E-steps in double precision only: all that may decide to stop."""
+        first = max(self.n_rough, len(self.objectives) - most - 1)
+        return [after - before for before, after in pairwise(self.objectives[first:])]
 
     def next_precision(self, mixture: Mixture, limits: _Limits) -> Precision:
         """What the E-step for ``mixture`` may be computed in: in doubles from where it matters.
@@ -92,5 +94,8 @@ class History:
             return Precision.DOUBLE
         if mixture.eccentricity > NEAR or mixture.conditioning > WELL_CONDITIONED:
             return Precision.DOUBLE
-        settling = done > 1 and self.gains()[-1] < LARGE_GAIN * (self.row_weight + abs(self.objectives[-1]))
-        return Precision.DOUBLE if settling else Precision.SINGLE
+        if done > 1:
+            large = LARGE_GAIN * (self.row_weight + abs(self.objectives[-1]))
+            if self.objectives[-1] - self.objectives[-2] < large:
+                return Precision.DOUBLE
+        return Precision.SINGLE

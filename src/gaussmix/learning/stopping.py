@@ -51,7 +51,7 @@ def remaining_gain(history: History) -> float | None:
     Mathematics 46 (1994) 373; McNicholas et al., Computational Statistics and Data Analysis 54
     (2010) 711. docs/adr/0002 has the measurements.
     """
-    signed = np.array(history.precise_gains()[-(RATES + 1) :])
+    signed = np.array(history.precise_gains(RATES + 1))
     # Gains of both signs (possible with reg_covar only) pass through zero without being small.
     if len(signed) <= RATES or not (np.all(signed > 0.0) or np.all(signed < 0.0)):
         return None
@@ -63,8 +63,7 @@ def remaining_gain(history: History) -> float | None:
 def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
     """Decide after an E-step whether to stop; None means go on."""
     iterations, steps = history.n_iterations, history.steps
-    if history.precise_gains():
-        gain = history.precise_gains()[-1]
+    for gain in history.precise_gains(1):
         if limits.monotone and gain < -history.conditioned_rounding:
             return Outcome(
                 OutcomeKind.OBJECTIVE_FELL,
@@ -96,7 +95,7 @@ def _limit_sentence(history: History, steps: str) -> str:
     remaining = remaining_gain(history)
     if remaining is not None:
         left = f"about {remaining / history.row_weight:.1g} nats a row are left to gain"
-    elif len(history.precise_gains()) <= RATES:
+    elif len(history.precise_gains(RATES + 1)) <= RATES:
         left = "that is too few to estimate what is left to gain"
     else:
         left = "the gains are not shrinking yet"
