@@ -18,7 +18,7 @@ from gaussmix.model.covariances import FAMILIES
 from gaussmix.model.mixture import Mixture
 
 # Rows, features, components: one row, ragged last tiles, every width of a block, more components
-# than a tile has rows.
+# than a tile has rows; few rows, which are summed in twice the digits, and too many for that.
 SHAPES = [
     (1, 1, 1),
     (7, 2, 3),
@@ -34,6 +34,14 @@ SHAPES = [
     (500, 17, 3),
     (300, 33, 20),
     (60, 3, 600),
+    (88_001, 1, 3),
+    (13_201, 2, 5),
+    (14_999, 3, 2),
+    (8_299, 4, 2),
+    (5_301, 5, 2),
+    (3_701, 6, 2),
+    (2_701, 7, 2),
+    (2_101, 8, 2),
 ]
 
 
@@ -108,6 +116,96 @@ def test_scores_agree(family, layout):
         # Where two components are equally likely to rounding, either label is right.
         best = shares[np.arange(len(rows)), labels]
         assert (best >= shares.max(axis=1) - 1e-12).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_all_scores_at_once_agree(family):
+    for n_rows, n_features, n_components in SHAPES:
+        mixture = mixture_of(family, n_components, n_features)
+        rows, _ = rows_and_weights(n_rows, n_features, False)
+        found, expected = native.scores(rows, mixture.components), reference.scores(rows, mixture.components)
+        np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-10)
+        np.testing.assert_allclose(found.shares, expected.shares, rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(found.log_densities, expected.log_densities, rtol=1e-12)
+        best = expected.shares[np.arange(n_rows), found.labels]
+        assert (best >= expected.shares.max(axis=1) - 1e-12).all()
+
+
+def test_an_emptied_component_has_distances_too():
+    mixture = Mixture([1.0, 0.0], [[0.0], [5.0]], [1.0, 1.0], FAMILIES[3])
+    assert native.scores(np.array([[1.0]]), mixture.components).distances.tolist() == [[1.0, 16.0]]
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("layout", ["rows", "columns", "float32", ">f8"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+def test_sums_with_given_responsibilities_agree(kind, weighted, layout, given):
+    for n_rows, n_features, n_components in SHAPES:
+        rows, weights = rows_and_weights(n_rows, n_features, weighted)
+        rows = (
+            np.asfortranarray(rows)
+            if layout == "columns"
+            else rows.astype(np.float64 if layout == "rows" else layout)
+        )
+        rng = np.random.default_rng(4)
+        held = rng.dirichlet(np.ones(n_components), n_rows) if given else None
+        centres = rng.normal(size=(n_components, n_features)) + 5.0
+        arguments = (rows, weights, held, centres, kind)
+        assert_same(native.given_sums(*arguments), reference.given_sums(*arguments))
+
+
+def test_nearest_centres_agree():
+    for n_rows, n_features, n_centres in SHAPES:
+        rows, weights = rows_and_weights(n_rows, n_features, True)
+        centres = np.random.default_rng(4).normal(size=(n_centres, n_features)) + 5.0
+        found = native.nearest_centres(rows, weights, centres)
+        expected = reference.nearest_centres(rows, weights, centres)
+        np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-12)
+        assert np.array_equal(found.labels, expected.labels)
+        np.testing.assert_allclose(found.counts, expected.counts, rtol=1e-12)
+        scale = np.abs(expected.offsets).max()
+        np.testing.assert_allclose(found.offsets / scale, expected.offsets / scale, atol=1e-12)
+
+
+def test_of_equally_near_centres_the_first_is_taken():
+    for kernel in (native, reference):
+        found = kernel.nearest_centres(np.zeros((20, 1)), np.ones(20), np.array([[1.0], [-1.0], [1.0]]))
+        assert not found.labels.any()
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_single_precision_is_right_to_six_digits(family, offset):
+    """Wherever rows lie: they are taken about the middle of the means before anything is multiplied."""
+    for n_rows, n_features, n_components in [(300_000, 1, 3), (70_000, 4, 3), (30_000, 10, 5), (8000, 33, 4)]:
+        mixture = mixture_of(family, n_components, n_features, offset=5.0 + offset)
+        rows, _ = rows_and_weights(n_rows, n_features, False)
+        rows = (rows + offset).astype(np.float32)
+        quick = native.quick_sums(rows, None, mixture.components, family.scatter)
+        precise = native.expected_sums(rows, None, mixture.components, family.scatter)
+        assert_same(quick, precise, rtol=3e-6)
+        assert not np.array_equal(quick.scatter, precise.scatter)
+
+
+def test_single_precision_is_for_large_tables_of_floats_only():
+    mixture = mixture_of(FAMILIES[0], 2, 3)
+    for rows in (np.ones((100, 3), dtype=np.float32), np.ones((200_000, 3))):
+        assert native.quick_sums(rows, None, mixture.components, ScatterKind.FULL) is None
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family):
+    """To the last bit: sums over few rows are taken in twice the digits."""
+    rng = np.random.default_rng(0)
+    for n_features in (1, 3, 12):
+        mixture = mixture_of(family, 3, n_features)
+        rows, weights = rows_and_weights(60, n_features, True)
+        weights[:5] = [5.0, 3.0, 7.0, 0.0, 1.0]
+        copies = rng.permutation(np.repeat(rows, weights.astype(int), axis=0))
+        one = native.expected_sums(rows, weights, mixture.components, family.scatter)
+        other = native.expected_sums(copies, None, mixture.components, family.scatter)
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_far_rows_have_scores():
