@@ -3,25 +3,24 @@
 
 #include "gaussmix/kernel.hpp"
 #include "prepared.hpp"
-
-#include <atomic>
+#include "workers.hpp"
 
 namespace gaussmix {
 
 // Sums in the arithmetic of Real over rows of numbers Given.
 template <typename Real, typename Given>
 using BlockSums = void (*)(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t first,
-                           int64_t last, Sums &sums, const std::atomic<bool> &stop);
+                           int64_t last, Sums &sums, Stop &stop);
 template <typename Given>
 using BlockScores = void (*)(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first,
-                             int64_t last, const Scores &scores, const std::atomic<bool> &stop);
+                             int64_t last, const Scores &scores, Stop &stop);
 
 template <typename Given>
 using BlockGivenSums = void (*)(const Rows<Given> &rows, const double *responsibilities,
                                 const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums,
-                                const std::atomic<bool> &stop);
+                                Stop &stop);
 using BlockNearest = void (*)(const Rows<double> &rows, const Prepared<double> &centres, int64_t first,
-                              int64_t last, const Nearest &nearest, const std::atomic<bool> &stop);
+                              int64_t last, const Nearest &nearest, Stop &stop);
 
 // All rows at once, in twice the digits; the responsibilities are the mixture's unless they are given.
 template <typename Given>

@@ -2,7 +2,6 @@
 // many blocks there are depends on the shapes only, so the bits do not depend on the threads.
 
 #include "dispatch.hpp"
-#include "workers.hpp"
 
 #include <algorithm>
 #include <type_traits>
@@ -69,7 +68,7 @@ void mirror(double *scatter /* (n, D, D) */, int64_t n, int64_t d) {
                 scatter[(k * d + i) * d + j] = scatter[(k * d + j) * d + i];
 }
 
-using SumsOfRows = std::function<void(int64_t first, int64_t last, Sums &, const std::atomic<bool> &stop)>;
+using SumsOfRows = std::function<void(int64_t first, int64_t last, Sums &, Stop &stop)>;
 
 // Fill `sums` with what `sums_of_rows` adds up over all rows.
 bool sum_over_blocks(int64_t n_rows, int64_t k, int64_t d, int64_t scatter, const SumsOfRows &sums_of_rows,
@@ -82,7 +81,7 @@ bool sum_over_blocks(int64_t n_rows, int64_t k, int64_t d, int64_t scatter, cons
     for (int64_t block = 0; block < n_blocks; ++block)
         partials.emplace_back(k, d, scatter);
 
-    const BlockWork one_block = [&](int64_t block, const std::atomic<bool> &stop) {
+    const BlockWork one_block = [&](int64_t block, Stop &stop) {
         sums_of_rows(n_rows * block / n_blocks, n_rows * (block + 1) / n_blocks, partials[size_t(block)].sums,
                      stop);
     };
@@ -127,8 +126,7 @@ bool sums_in(const Rows<Given> &rows, const Components &components, BlockSums<Re
             mirror(sums, components.scatter, k, d);
             return true;
         }
-    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
-                                   const std::atomic<bool> &stop) {
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial, Stop &stop) {
         block_sums(rows, mixture, first, last, partial, stop);
     };
     if (!sum_over_blocks(rows.n_rows, k, d, scatter_size(components.scatter, k, d), of_rows, sums, n_threads,
@@ -180,7 +178,7 @@ bool score_rows(const Rows<Given> &rows, const Components &components, const Sco
         block_scores = chosen_functions().scores_of_floats;
     else
         block_scores = chosen_functions().scores_of_doubles;
-    const BlockWork one_block = [&](int64_t block, const std::atomic<bool> &stop) {
+    const BlockWork one_block = [&](int64_t block, Stop &stop) {
         const int64_t first = rows.n_rows * block / n_blocks;
         const int64_t last = rows.n_rows * (block + 1) / n_blocks;
         block_scores(rows, mixture, first, last, scores, stop);
@@ -209,8 +207,7 @@ bool given_sums(const Rows<Given> &rows, const double *responsibilities, const d
         block_sums = chosen_functions().given_sums_of_floats;
     else
         block_sums = chosen_functions().given_sums_of_doubles;
-    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
-                                   const std::atomic<bool> &stop) {
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial, Stop &stop) {
         block_sums(rows, responsibilities, about, first, last, partial, stop);
     };
     if (!sum_over_blocks(rows.n_rows, k, d, scatter_size(scatter, k, d), of_rows, sums, n_threads,
@@ -229,8 +226,7 @@ bool nearest_centres(const Rows<double> &rows, const double *centres, int64_t n_
                      const Nearest &nearest, int n_threads, const std::function<bool()> &interrupted) {
     const int64_t k = n_centres, d = rows.n_features;
     const Prepared<double> about = only_centres(centres, k, d, ScatterKind::trace);
-    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial,
-                                   const std::atomic<bool> &stop) {
+    const SumsOfRows of_rows = [&](int64_t first, int64_t last, Sums &partial, Stop &stop) {
         const Nearest part{nearest.labels, nearest.distances, partial.counts, partial.offsets};
         chosen_functions().nearest(rows, about, first, last, part, stop);
     };

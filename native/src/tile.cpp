@@ -105,9 +105,9 @@ template <typename Real> Tile<Real> tile_for(const Prepared<Real> &mixture) {
 
 template <typename Real, typename Given>
 void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t first, int64_t last,
-                Sums &sums, const std::atomic<bool> &stop) {
+                Sums &sums, Stop &stop) {
     Tile<Real> tile = tile_for(mixture);
-    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+    for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         fill(tile, rows, row, std::min(tile.size, last - row), mixture.centre.data());
         fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
         log_densities(tile, mixture);
@@ -118,12 +118,12 @@ void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t 
 
 template <typename Given>
 void block_scores(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first, int64_t last,
-                  const Scores &scores, const std::atomic<bool> &stop) {
+                  const Scores &scores, Stop &stop) {
     Tile<double> tile = tile_for(mixture);
     Prepared<double> bare = mixture;
     if (scores.distances != nullptr)
         std::fill(bare.constants.begin(), bare.constants.end(), 0.0);
-    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+    for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, mixture.centre.data());
         fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
@@ -160,11 +160,10 @@ void take_shares(Tile<double> &tile, const double *responsibilities, int64_t k, 
 
 template <typename Given>
 void block_given_sums(const Rows<Given> &rows, const double *responsibilities,
-                      const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums,
-                      const std::atomic<bool> &stop) {
+                      const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums, Stop &stop) {
     const int64_t k = centres.n_components;
     Tile<double> tile = tile_for(centres);
-    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+    for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, centres.centre.data());
         take_shares(tile, responsibilities == nullptr ? nullptr : responsibilities + row * k, k, count, sums);
@@ -209,10 +208,10 @@ void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool g
 }
 
 void block_nearest(const Rows<double> &rows, const Prepared<double> &centres, int64_t first, int64_t last,
-                   const Nearest &nearest, const std::atomic<bool> &stop) {
+                   const Nearest &nearest, Stop &stop) {
     const int64_t k = centres.n_components, d = rows.n_features;
     Tile<double> tile = tile_for(centres);
-    for (int64_t row = first; row < last && !stop.load(std::memory_order_relaxed); row += tile.size) {
+    for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, centres.centre.data());
         log_densities(tile, centres);

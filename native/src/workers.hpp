@@ -1,9 +1,9 @@
-// Threads of our own.
+// Threads of our own: the calling one and as many more as are wanted take block after block.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -13,70 +13,62 @@
 
 namespace gaussmix {
 
-using BlockWork = std::function<void(int64_t block, const std::atomic<bool> &stop)>;
-
-// Threads that take block after block until none is left.
-class Workers {
+// Whether to stop early, asked by every thread between tiles. On the calling thread it asks the
+// caller, too, several times a second.
+class Stop {
   public:
-    Workers(int64_t blocks, int n_threads, const BlockWork &on_block) : n_blocks(blocks), work(on_block) {
-        for (int i = 0; i < n_threads; ++i)
-            threads.emplace_back([this] { run(); });
-    }
+    Stop(std::atomic<bool> &shared, const std::function<bool()> *caller)
+        : flag(shared), interrupted(caller), next(Clock::now() + POLL) {}
 
-    // Wait until all is done, asking `interrupted` from this thread now and then.
-    bool wait(const std::function<bool()> &interrupted) {
-        std::unique_lock lock(mutex);
-        while (!finished.wait_for(lock, std::chrono::milliseconds(50),
-                                  [this] { return ended == int(threads.size()); })) {
-            lock.unlock();
-            if (interrupted())
-                stop = true;
-            lock.lock();
+    bool requested() {
+        if (interrupted != nullptr && Clock::now() >= next) {
+            next = Clock::now() + POLL;
+            if ((*interrupted)())
+                flag = true;
         }
-        lock.unlock();
-        for (std::thread &thread : threads)
-            thread.join();
-        threads.clear();
-        if (error)
-            std::rethrow_exception(error);
-        return !stop;
+        return flag.load(std::memory_order_relaxed);
     }
 
   private:
-    void run() {
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds POLL{50};
+
+    std::atomic<bool> &flag;
+    const std::function<bool()> *interrupted; // null on other threads
+    Clock::time_point next;
+};
+
+using BlockWork = std::function<void(int64_t block, Stop &stop)>;
+
+// Do all blocks on up to `n_threads` threads. False if the caller interrupted. The calling thread
+// works as well: where all processors are taken by our threads, one that only waits would make the
+// system put two of them on one processor at first.
+inline bool do_blocks(int64_t n_blocks, int n_threads, const BlockWork &work,
+                      const std::function<bool()> &interrupted) {
+    std::atomic<int64_t> next{0};
+    std::atomic<bool> flag{false};
+    std::mutex mutex;
+    std::exception_ptr error;
+    const auto run = [&](const std::function<bool()> *caller) {
+        Stop stop(flag, caller);
         try {
-            for (int64_t block; !stop && (block = next++) < n_blocks;)
+            for (int64_t block; !stop.requested() && (block = next++) < n_blocks;)
                 work(block, stop);
         } catch (...) {
             const std::lock_guard lock(mutex);
             error = std::current_exception();
-            stop = true;
+            flag = true;
         }
-        const std::lock_guard lock(mutex);
-        ++ended;
-        finished.notify_one();
-    }
-
-    const int64_t n_blocks;
-    const BlockWork &work;
-    std::atomic<int64_t> next{0};
-    std::atomic<bool> stop{false};
-    std::mutex mutex;
-    std::condition_variable finished;
-    int ended = 0;
-    std::exception_ptr error;
-    std::vector<std::thread> threads;
-};
-
-// Do all blocks on up to `n_threads` threads; a single block on this one. False if interrupted.
-inline bool do_blocks(int64_t n_blocks, int n_threads, const BlockWork &work,
-                      const std::function<bool()> &interrupted) {
-    if (n_blocks == 1) {
-        work(0, std::atomic<bool>{false});
-        return true;
-    }
-    const int useful = int(std::min<int64_t>(std::max(n_threads, 1), n_blocks));
-    return Workers(n_blocks, useful, work).wait(interrupted);
+    };
+    std::vector<std::thread> helpers;
+    for (int64_t i = 1; i < std::min<int64_t>(n_threads, n_blocks); ++i)
+        helpers.emplace_back(run, nullptr);
+    run(&interrupted);
+    for (std::thread &helper : helpers)
+        helper.join();
+    if (error)
+        std::rethrow_exception(error);
+    return !flag;
 }
 
 } // namespace gaussmix
