@@ -56,8 +56,8 @@ docs: $(READY)   ## rebuild the generated parts of docs/ and README, then run ev
 	$(BIN)/python docs/build.py
 	$(BIN)/python -m pytest tests/docs
 
-bench: $(READY)  ## one EM iteration beside scikit-learn's, and the memory of a fit from a file
-	$(BIN)/python -m benchmarks.run
+bench: $(READY)  ## one EM iteration beside other libraries'; with BASE=<commit>, HEAD beside that commit
+	$(BIN)/python -m benchmarks.$(if $(BASE),compare $(BASE),run) $(PROBLEMS)
 
 clean:           ## remove .venv and caches
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

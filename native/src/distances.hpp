@@ -127,6 +127,24 @@ void diagonal(const Tile<Real> &tile, const Real *mean, const Real *factor /* (D
     }
 }
 
+// The same about a common centre: sum_d (x_d p_d + shift_d)^2 with shift = -mu p.
+template <typename Real>
+void shifted_diagonal(const Tile<Real> &tile, const Real *shift /* (D,) */, const Real *factor /* (D,) */,
+                      Real constant, Real *out) {
+    for (int64_t t = 0; t < tile.size; t += GROUP<Real>) {
+        Vec<Real> squares[ROW_BLOCK] = {};
+        for (int64_t d = 0; d < tile.d; ++d) {
+            const Vec<Real> s = broadcast(shift[d]), p = broadcast(factor[d]);
+            for (int r = 0; r < ROW_BLOCK; ++r) {
+                const Vec<Real> y = load(&tile.x[d * tile.size + t + r * LANES<Real>]) * p + s;
+                squares[r] += y * y;
+            }
+        }
+        for (int r = 0; r < ROW_BLOCK; ++r)
+            store(out + t + r * LANES<Real>, log_density<Real>(squares[r], constant));
+    }
+}
+
 // p^2 sum_d (x_d - mu_d)^2, of rows that lie in `from`; the sums stay in `squared` where it is given.
 template <typename Real>
 void isotropic(const Tile<Real> &tile, const Real *from /* (D, T) */, const Real *mean, Real factor,
@@ -184,7 +202,12 @@ template <typename Real> void log_densities(Tile<Real> &tile, const Prepared<Rea
             else
                 full(tile, mean, factor, constant, out);
             break;
-        case FactorForm::diagonal: diagonal(tile, mean, factor, constant, out); break;
+        case FactorForm::diagonal:
+            if (mixture.about_centre)
+                shifted_diagonal(tile, mixture.shifts.data() + k * tile.d, factor, constant, out);
+            else
+                diagonal(tile, mean, factor, constant, out);
+            break;
         case FactorForm::isotropic:
             isotropic(tile, tile.x.get(), mean, *factor, constant, &tile.distances[k * tile.size], out);
             break;

@@ -40,7 +40,8 @@ struct Partial {
 
 // What blocks summed about a common centre m, about the means instead. With delta_k = mu_k - m and
 // t_k = sum_i r_ik (x_i - m): s_k = t_k - N_k delta_k, and from the total scatter T the pooled one,
-// S = T - sum_k (t_k delta_k^T + delta_k t_k^T - N_k delta_k delta_k^T), upper triangle.
+// S = T - sum_k (t_k delta_k^T + delta_k t_k^T - N_k delta_k delta_k^T), upper triangle; likewise a diagonal
+// scatter component by component.
 template <typename Real>
 void recentre(Sums &sums, const Prepared<Real> &mixture, const Components &components) {
     const int64_t d = mixture.n_features;
@@ -55,6 +56,9 @@ void recentre(Sums &sums, const Prepared<Real> &mixture, const Components &compo
                 for (int64_t j = i; j < d; ++j)
                     sums.scatter[i * d + j] -= t[i] * delta[size_t(j)] + delta[size_t(i)] * t[j] -
                                                count * delta[size_t(i)] * delta[size_t(j)];
+        if (mixture.scatter == ScatterKind::diagonal)
+            for (int64_t i = 0; i < d; ++i)
+                sums.scatter[k * d + i] -= (2.0 * t[i] - count * delta[size_t(i)]) * delta[size_t(i)];
         for (int64_t i = 0; i < d; ++i)
             t[i] -= count * delta[size_t(i)];
     }

@@ -143,26 +143,11 @@ void diagonal_moments(const Tile<Real> &tile, const Real *mean /* (D,) */, const
     }
 }
 
-// The diagonal of S_k alone.
-template <typename Real>
-void diagonal_scatter(const Tile<Real> &tile, const Real *mean /* (D,) */, const Real *shares /* (T,) */,
-                      double *scatter /* (D,) */) {
-    constexpr int lanes = LANES<Real>;
-    for (int64_t first = 0; first < tile.d; first += lanes) {
-        const int64_t n = std::min<int64_t>(lanes, tile.d - first);
-        Vec<Real> sums[lanes] = {};
-        for (int64_t i = 0; i < n; ++i) {
-            const Vec<Real> m = broadcast(mean[first + i]);
-            const Real *x = &tile.x[(first + i) * tile.size];
-            for (int64_t t = 0; t < tile.size; t += lanes) {
-                const Vec<Real> c = load(x + t) - m;
-                sums[i] += c * load(shares + t) * c;
-            }
-        }
-        Real totals[lanes];
-        store(totals, lane_sums<Real>(sums));
-        for (int64_t i = 0; i < n; ++i)
-            scatter[first + i] += double(totals[i]);
+// scaled = x^2
+template <typename Real> void square_rows(Tile<Real> &tile) {
+    for (int64_t i = 0; i < tile.d * tile.size; i += LANES<Real>) {
+        const Vec<Real> x = load(&tile.x[i]);
+        store(&tile.scaled[i], x * x);
     }
 }
 
@@ -177,7 +162,8 @@ double weighted_distances(const Tile<Real> &tile, const Real *squared /* (T,) */
 }
 
 // Adds s_k and S_k of all components. About a common centre m (Prepared::about_centre), what is added
-// to the offsets is sum_t r_kt (x_t - m), and to a pooled scatter the total scatter about m.
+// to the offsets is sum_t r_kt (x_t - m), to a diagonal scatter sum_t r_kt (x_t - m)^2, and to a pooled
+// scatter the total scatter about m.
 template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real> &mixture, Sums &sums) {
     const int64_t n = mixture.n_components, d = tile.d;
     if (mixture.about_centre)
@@ -188,6 +174,10 @@ template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real>
         const Buffer<double> ignored = buffer<double>(d);
         return full_moments(tile, origin.get(), weights, ignored.get(), sums.scatter);
     }
+    if (mixture.about_centre && mixture.scatter == ScatterKind::diagonal) {
+        square_rows(tile);
+        return add_products(tile.shares.get(), n, tile.scaled.get(), d, tile.size, false, sums.scatter);
+    }
     for (int64_t k = 0; k < n; ++k) {
         const Real *mean = mixture.means.data() + k * d, *shares = &tile.shares[k * tile.size];
         double *offsets = sums.offsets + k * d;
@@ -195,10 +185,7 @@ template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real>
         case ScatterKind::full: full_moments(tile, mean, shares, offsets, sums.scatter + k * d * d); break;
         case ScatterKind::pooled: full_moments(tile, mean, shares, offsets, sums.scatter); break;
         case ScatterKind::diagonal:
-            if (mixture.about_centre)
-                diagonal_scatter(tile, mean, shares, sums.scatter + k * d);
-            else
-                diagonal_moments(tile, mean, shares, offsets, sums.scatter + k * d, 1);
+            diagonal_moments(tile, mean, shares, offsets, sums.scatter + k * d, 1);
             break;
         case ScatterKind::trace:
             if (mixture.about_centre)

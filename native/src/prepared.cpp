@@ -8,7 +8,7 @@ namespace {
 constexpr double LOG_2PI = 1.83787706640934548356;
 // Squared distances of means from their centre, in standard deviations, up to which what components
 // share is taken about that centre: the most by which it magnifies rounding.
-constexpr double SHARED_GATE = 1e3;
+template <typename Real> constexpr double SHARED_GATE = sizeof(Real) == sizeof(double) ? 1e3 : 30.0;
 
 // The mean of the means by their weights: (D,).
 std::vector<double> centre_of(const Components &components, int64_t d) {
@@ -45,12 +45,12 @@ std::vector<double> whitened_mean(const Components &components, const std::vecto
     return y;
 }
 
-bool near_centre(const Components &components, const std::vector<double> &centre) {
+bool near_centre(const Components &components, const std::vector<double> &centre, double gate) {
     for (int64_t k = 0; k < components.n_components; ++k) {
         double squares = 0.0;
         for (const double y : whitened_mean(components, centre, k))
             squares += y * y;
-        if (!(squares <= SHARED_GATE))
+        if (!(squares <= gate))
             return false;
     }
     return true;
@@ -87,10 +87,14 @@ template <typename Real> void add_factors(Prepared<Real> &prepared, const Compon
 
 template <typename Real> Prepared<Real> prepare(const Components &components, int64_t n_features) {
     const int64_t d = n_features, n_components = components.n_components;
-    Prepared<Real> prepared{n_components, d, components.form, components.scatter, false, false, {}, {}, {},
-                            {},           {}};
+    Prepared<Real> prepared;
+    prepared.n_components = n_components;
+    prepared.n_features = d;
+    prepared.form = components.form;
+    prepared.scatter = components.scatter;
     prepared.centre = centre_of(components, d);
-    prepared.about_centre = pays_about_centre(components) && near_centre(components, prepared.centre);
+    prepared.about_centre =
+        pays_about_centre(components) && near_centre(components, prepared.centre, SHARED_GATE<Real>);
     prepared.whitened = prepared.about_centre && components.form == FactorForm::shared;
     if (!prepared.about_centre && sizeof(Real) == sizeof(double))
         prepared.centre.assign(size_t(d), 0.0);
@@ -102,6 +106,9 @@ template <typename Real> Prepared<Real> prepare(const Components &components, in
         if (prepared.whitened)
             for (const double y : whitened_mean(components, prepared.centre, k))
                 prepared.whitened_means.push_back(Real(y));
+        if (prepared.about_centre && components.form == FactorForm::diagonal)
+            for (const double y : whitened_mean(components, prepared.centre, k))
+                prepared.shifts.push_back(Real(-y));
         if (k == 0 || components.form != FactorForm::shared)
             add_factors(prepared, components, k);
         prepared.constants.push_back(
@@ -116,8 +123,11 @@ template Prepared<float> prepare(const Components &, int64_t);
 Prepared<double> only_centres(const double *centres, int64_t n_components, int64_t n_features,
                               ScatterKind scatter) {
     const size_t k = size_t(n_components), d = size_t(n_features);
-    Prepared<double> prepared{
-        n_components, n_features, FactorForm::isotropic, scatter, false, false, {}, {}, {}, {}, {}};
+    Prepared<double> prepared;
+    prepared.n_components = n_components;
+    prepared.n_features = n_features;
+    prepared.form = FactorForm::isotropic;
+    prepared.scatter = scatter;
     prepared.centre.assign(d, 0.0);
     prepared.means.assign(centres, centres + k * d);
     prepared.factors.assign(k, 1.0);

@@ -24,13 +24,14 @@ template <typename Real> struct Prepared {
     FactorForm form;
     ScatterKind scatter;
     // Whether components lie near enough to one another that what they share may be taken about a
-    // common centre m: offsets as sum r (x - m) less N_k (mu_k - m), a trace from the distances, and
-    // a shared factor applied to the rows once.
-    bool about_centre;
-    bool whitened;                    // about_centre, and all share one factor and one scatter
+    // common centre m: offsets as sum r (x - m) less N_k (mu_k - m), squares likewise, a trace from the
+    // distances, and a shared factor applied to the rows once.
+    bool about_centre = false;
+    bool whitened = false;            // about_centre, and all share one factor and one scatter
     std::vector<double> centre;       // (D,), m; taken from each row first; 0 where not about_centre
     std::vector<Real> means;          // (K, D), mu_k - m
     std::vector<Real> whitened_means; // (K, D), P^T (mu_k - m), where whitened
+    std::vector<Real> shifts;         // (K, D), -p_k (mu_k - m), where about_centre and diagonal
     // full, shared: panels one after another, or (D, D) up to SMALL_FEATURES; else (K, D) or (K,)
     std::vector<Real> factors;
     std::vector<Real> constants; // (K,), log w_k + log |P_k| - D/2 log 2 pi

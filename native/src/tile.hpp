@@ -45,7 +45,7 @@ template <typename Real> struct Tile {
     int64_t d;              // D
     Buffer<Real> x;         // (D, T), rows less the centre
     Buffer<Real> centred;   // (D, T), rows less a mean
-    Buffer<Real> scaled;    // (D, T), whitened or weighted rows
+    Buffer<Real> scaled;    // (D, T), whitened, weighted or squared rows
     Buffer<Real> group;     // (D, GROUP), rows of one group less a mean
     Buffer<Real> weights;   // (T,)
     Buffer<Real> shares;    // (K, T), log densities, then responsibilities times weights
