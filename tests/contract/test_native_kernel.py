@@ -13,7 +13,7 @@ import pytest
 
 from gaussmix.errors import SettingsError
 from gaussmix.kernels import _native, native, reference
-from gaussmix.kernels.contract import ScatterKind
+from gaussmix.kernels.contract import ScatterKind, Sums
 from gaussmix.model.covariances import FAMILIES
 from gaussmix.model.mixture import Mixture
 
@@ -229,10 +229,15 @@ def test_the_number_of_threads_does_not_change_a_bit(family, monkeypatch):
             assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
+# Each row so many times, so that plain sums are taken and not those for few rows.
+COPIES = 1300
+
+
+@pytest.mark.parametrize("copies", [1, COPIES])
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e4, 1e8])
 @pytest.mark.parametrize("condition", [1e0, 1e4, 1e8, 1e12])
 @pytest.mark.parametrize("family", FAMILIES[:2], ids=lambda f: f.name)
-def test_against_50_digits_far_out_and_ill_conditioned(family, condition, offset):
+def test_against_50_digits_far_out_and_ill_conditioned(family, condition, offset, copies):
     """Log-likelihood and moments of a tight, tilted component beside a wide one."""
     rng = np.random.default_rng(3)
     rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
@@ -241,36 +246,81 @@ def test_against_50_digits_far_out_and_ill_conditioned(family, condition, offset
     means = offset + np.array([[0.0, 0.0, 0.0], [3.0, 1.0, -2.0]])
     mixture = Mixture([0.4, 0.6], means, covariances, family)
     rows = offset + rng.normal(size=(12, 3)) @ np.linalg.cholesky(tight).T
-    found = native.expected_sums(rows, None, mixture.components, family.scatter)
-    log_likelihood, counts, offsets = exact_sums(rows, mixture)
+    found = native.expected_sums(np.tile(rows, (copies, 1)), None, mixture.components, family.scatter)
+    exact = exact_sums(rows, mixture)
     distance = 20.0 + 14.0 * condition
-    assert found.log_likelihood == pytest.approx(
-        log_likelihood, rel=1e-14, abs=1e-14 * condition**0.5 * distance
+    assert found.log_likelihood / copies == pytest.approx(
+        exact.log_likelihood, rel=1e-14, abs=1e-14 * condition**0.5 * distance
     )
-    np.testing.assert_allclose(found.counts, counts, rtol=1e-13 * condition, atol=1e-14)
-    np.testing.assert_allclose(found.offsets[0], offsets, rtol=1e-12 * condition, atol=1e-13)
+    np.testing.assert_allclose(found.counts / copies, exact.counts, rtol=1e-13 * condition, atol=1e-14)
+    np.testing.assert_allclose(
+        found.offsets[0] / copies, exact.offsets[0], rtol=1e-12 * condition, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e8])
+@pytest.mark.parametrize("apart", [1.0, 20.0, 60.0, 1e3, 1e6])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_against_50_digits_on_both_sides_of_the_gate(family, apart, offset):
+    """Sums about a common centre lose at most a factor of the gate, and beyond it are not taken."""
+    rng = np.random.default_rng(5)
+    means = np.round(offset + np.array([[0.0, 0.0, 0.0], [apart, -apart, apart]]), 3)
+    matrices = np.array([np.diag([1.0, 2.0, 0.5]), np.diag([0.7, 1.0, 2.0])])
+    mixture = Mixture([0.5, 0.5], means, family.from_matrices(matrices), family)
+    rows = np.r_[means[0] + rng.normal(size=(6, 3)), means[1] + rng.normal(size=(6, 3))]
+    found = native.expected_sums(np.tile(rows, (COPIES, 1)), None, mixture.components, family.scatter)
+    exact = exact_sums(rows, mixture)
+    # What rows and means themselves are rounded to, far from the origin.
+    rounding = 1e-15 * offset
+    assert found.log_likelihood / COPIES == pytest.approx(exact.log_likelihood, rel=3e-14 + 10 * rounding)
+    np.testing.assert_allclose(found.counts / COPIES, exact.counts, rtol=1e-13 + 10 * rounding)
+    np.testing.assert_allclose(found.offsets / COPIES, exact.offsets, atol=1e-12)
+    np.testing.assert_allclose(found.scatter / COPIES, exact.scatter, rtol=1e-11, atol=1e-11)
 
 
 def exact_sums(rows, mixture):
+    """The definition in 50 digits."""
+    n_components, n_features = mixture.means.shape
+    scatter = np.full((n_components, n_features, n_features), mpmath.mpf(0))
+    counts, offsets = np.full(n_components, mpmath.mpf(0)), np.full((n_components, n_features), mpmath.mpf(0))
+    log_likelihood = mpmath.mpf(0)
     with mpmath.workdps(50):
-        log_likelihood, counts, offsets = mpmath.mpf(0), [mpmath.mpf(0)] * 2, [mpmath.mpf(0)] * 3
         parts = []
         for matrix in mixture.matrices:
             exact = mpmath.matrix(matrix.tolist())
             parts.append((exact**-1, mpmath.sqrt((2 * mpmath.pi) ** 3 * mpmath.det(exact))))
         for row in rows:
+            centred = [
+                [mpmath.mpf(x) - mpmath.mpf(m) for x, m in zip(row, mean, strict=True)]
+                for mean in mixture.means
+            ]
             terms = []
-            for k, (inverse, root) in enumerate(parts):
-                d = mpmath.matrix(
-                    [mpmath.mpf(x) - mpmath.mpf(m) for x, m in zip(row, mixture.means[k], strict=True)]
-                )
-                terms.append(mpmath.mpf(mixture.weights[k]) * mpmath.exp(-(d.T * inverse * d)[0] / 2) / root)
+            for weight, c, (inverse, root) in zip(mixture.weights, centred, parts, strict=True):
+                d = mpmath.matrix(c)
+                terms.append(mpmath.mpf(weight) * mpmath.exp(-(d.T * inverse * d)[0] / 2) / root)
             total = sum(terms)
             log_likelihood += mpmath.log(total)
-            counts = [c + t / total for c, t in zip(counts, terms, strict=True)]
-            for j in range(3):
-                offsets[j] += terms[0] / total * (mpmath.mpf(row[j]) - mpmath.mpf(mixture.means[0, j]))
-        return float(log_likelihood), [float(c) for c in counts], [float(o) for o in offsets]
+            for k, (term, c) in enumerate(zip(terms, centred, strict=True)):
+                share = term / total
+                counts[k] += share
+                for i in range(n_features):
+                    offsets[k, i] += share * c[i]
+                    for j in range(n_features):
+                        scatter[k, i, j] += share * c[i] * c[j]
+        reduced = {
+            ScatterKind.FULL: scatter,
+            ScatterKind.POOLED: scatter.sum(axis=0),
+            ScatterKind.DIAGONAL: scatter[:, range(n_features), range(n_features)],
+            ScatterKind.TRACE: scatter[:, range(n_features), range(n_features)].sum(axis=1),
+        }[mixture.family.scatter]
+    return Sums(
+        float(log_likelihood),
+        float(len(rows)),
+        counts.astype(float),
+        counts.astype(float),
+        offsets.astype(float),
+        reduced.astype(float),
+    )
 
 
 def test_tied_components_far_apart_keep_their_digits():
