@@ -6,32 +6,39 @@
 #include "exact.hpp"
 #include "moments.hpp"
 
+#include <limits>
+
 namespace gaussmix::GAUSSMIX_ISA {
 namespace {
 
-// shares[k][t] becomes w_t r_kt; adds the log-likelihood, the row weight, N_k and sum r^2 / w.
+// For the row vector at `t`: shares[k] becomes exp(shares[k] - largest) for all k, and their sum comes back.
+template <typename Real>
+inline Vec<Real> exponentiate(Tile<Real> &tile, int64_t n_components, int64_t t, Vec<Real> &largest) {
+    Real *column = &tile.shares[t];
+    largest = load(column);
+    for (int64_t k = 1; k < n_components; ++k)
+        largest = larger(largest, load(column + k * tile.size));
+    Vec<Real> total = {};
+    for (int64_t k = 0; k < n_components; ++k) {
+        const Vec<Real> share = exp_nonpositive(load(column + k * tile.size) - largest);
+        total += share;
+        store(column + k * tile.size, share);
+    }
+    return total;
+}
+
+// shares[k][t] from log densities to w_t r_kt; adds the log-likelihood, the row weight, N_k and sum r^2 / w.
 template <typename Real> void normalise(Tile<Real> &tile, int64_t n_components, Sums &sums) {
     constexpr int lanes = LANES<Real>;
-    double log_likelihood = 0.0;
-    Vec<Real> row_weight = {};
+    Vec<Real> row_weight = {}, largest;
     for (int64_t t = 0; t < tile.size; t += lanes) {
-        Real *column = &tile.shares[t];
-        Vec<Real> largest = load(column);
-        for (int64_t k = 1; k < n_components; ++k)
-            largest = larger(largest, load(column + k * tile.size));
-        Vec<Real> total = {};
-        for (int64_t k = 0; k < n_components; ++k) {
-            const Vec<Real> share = exp_nonpositive(load(column + k * tile.size) - largest);
-            total += share;
-            store(column + k * tile.size, share);
-        }
+        const Vec<Real> total = exponentiate(tile, n_components, t, largest);
         const Vec<Real> weight = load(&tile.weights[t]), evidence = largest + log_at_least_one(total);
         row_weight += weight;
-        log_likelihood += lane_sum<Real>(weight * evidence);
+        sums.log_likelihood += lane_sum<Real>(weight * evidence);
         store(&tile.evidence[t], evidence);
         store(&tile.totals[t], Real(1) / total);
     }
-    sums.log_likelihood += log_likelihood;
     sums.row_weight += lane_sum<Real>(row_weight);
     for (int64_t k = 0; k < n_components; ++k) {
         Vec<Real> count = {}, squared = {};
@@ -42,6 +49,40 @@ template <typename Real> void normalise(Tile<Real> &tile, int64_t n_components, 
             count += weighted;
             squared += weighted * share;
             store(shares + t, weighted);
+        }
+        sums.counts[k] += lane_sum<Real>(count);
+        sums.squared_counts[k] += lane_sum<Real>(squared);
+    }
+}
+
+// The same for a full tile of rows that count once each. A sum of logarithms is the logarithm of a product:
+// totals lie between 1 and K, so that many of them can be multiplied before one logarithm is taken.
+template <typename Real> void normalise_unweighted(Tile<Real> &tile, int64_t n_components, Sums &sums) {
+    constexpr int lanes = LANES<Real>;
+    const Real safe = std::numeric_limits<Real>::max() / Real(n_components);
+    Vec<Real> product = broadcast(Real(1)), heights = {}, largest;
+    Real bound = Real(1);
+    for (int64_t t = 0; t < tile.size; t += lanes) {
+        const Vec<Real> total = exponentiate(tile, n_components, t, largest);
+        heights += largest;
+        if (bound >= safe) {
+            heights += log_at_least_one(product);
+            product = broadcast(bound = Real(1));
+        }
+        product *= total;
+        bound *= Real(n_components) * Real(1.0001); // a sum of K rounded exponentials may pass K a little
+        store(&tile.totals[t], Real(1) / total);
+    }
+    sums.log_likelihood += lane_sum<Real>(heights + log_at_least_one(product));
+    sums.row_weight += double(tile.size);
+    for (int64_t k = 0; k < n_components; ++k) {
+        Vec<Real> count = {}, squared = {};
+        Real *shares = &tile.shares[k * tile.size];
+        for (int64_t t = 0; t < tile.size; t += lanes) {
+            const Vec<Real> share = load(shares + t) * load(&tile.totals[t]);
+            count += share;
+            squared += share * share;
+            store(shares + t, share);
         }
         sums.counts[k] += lane_sum<Real>(count);
         sums.squared_counts[k] += lane_sum<Real>(squared);
@@ -108,10 +149,14 @@ void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t 
                 Sums &sums, Stop &stop) {
     Tile<Real> tile = tile_for(mixture);
     for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
-        fill(tile, rows, row, std::min(tile.size, last - row), mixture.centre.data());
+        const int64_t count = std::min(tile.size, last - row);
+        fill(tile, rows, row, count, mixture.centre.data());
         fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
         log_densities(tile, mixture);
-        normalise(tile, mixture.n_components, sums);
+        if (rows.weights == nullptr && count == tile.size)
+            normalise_unweighted(tile, mixture.n_components, sums);
+        else
+            normalise(tile, mixture.n_components, sums);
         add_moments(tile, mixture, sums);
     }
 }
