@@ -188,6 +188,23 @@ def test_single_precision_is_right_to_six_digits(family, offset):
         assert not np.array_equal(quick.scatter, precise.scatter)
 
 
+def test_many_components_in_one_place_do_not_overflow():
+    """Each row's total is then K, the most it can be, and logarithms are taken of products of totals."""
+    n_components = 60
+    rows = np.random.default_rng(0).normal(size=(300_000, 1)).astype(np.float32)
+    many = Mixture(
+        np.full(n_components, 1 / n_components),
+        np.zeros((n_components, 1)),
+        np.ones(n_components),
+        FAMILIES[3],
+    )
+    one = Mixture([1.0], [[0.0]], [1.0], FAMILIES[3])
+    expected = native.expected_sums(rows, None, one.components, ScatterKind.TRACE).log_likelihood
+    for e_step, rtol in ((native.quick_sums, 1e-6), (native.expected_sums, 1e-12)):
+        found = e_step(rows, None, many.components, ScatterKind.TRACE)
+        assert found.log_likelihood == pytest.approx(expected, rel=rtol)
+
+
 def test_single_precision_is_for_large_tables_of_floats_only():
     mixture = mixture_of(FAMILIES[0], 2, 3)
     for rows in (np.ones((100, 3), dtype=np.float32), np.ones((200_000, 3))):
