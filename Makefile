@@ -6,7 +6,7 @@ NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp
 # Tools that pip put into .venv, such as cmake, come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-reference sanitize lint types format docs bench clean
+.PHONY: help setup demo test test-reference sanitize neon wheel lint types format docs bench clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,6 +43,20 @@ sanitize: $(READY) ## the native tests under address, undefined-behaviour and th
 			-DCMAKE_CXX_FLAGS="-fsanitize=$$kind -fno-sanitize-recover=all" && \
 		cmake --build build/$$kind --parallel && build/$$kind/kernel_test || exit 1; \
 	done
+
+neon: $(READY)   ## the native tests for 64-bit ARM, cross-compiled and emulated (needs g++-aarch64-linux-gnu, qemu-user)
+	cmake -S native -B build/aarch64 -DGAUSSMIX_TESTS=ON -DGAUSSMIX_WARNINGS_AS_ERRORS=ON \
+		-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+		-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static
+	cmake --build build/aarch64 --parallel
+	qemu-aarch64 build/aarch64/kernel_test
+
+wheel: $(READY)  ## a wheel from the sdist, installed and tried in an environment of its own
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m build --quiet --outdir build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
+	cd build/wheel && venv/bin/gaussmix --version | grep native && venv/bin/gaussmix demo > /dev/null
 
 types: $(READY)  ## mypy --strict on src
 	$(BIN)/mypy

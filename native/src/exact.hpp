@@ -11,7 +11,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 // The error of a product rounded to `product` (Dekker 1971 where there is no fused multiply-add).
 inline double product_error(double a, double b, double product) {
-#if defined(__FMA__)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return __builtin_fma(a, b, -product);
 #else
     constexpr double SPLIT = 134217729.0; // 2^27 + 1
