@@ -128,6 +128,15 @@ double given_sums_of(RowArray<Real> rows, std::optional<In> weights, std::option
     return sums.row_weight;
 }
 
+// Standard normal rows (N, D) to rows with a mean (D,) and a root (D, D) of a covariance, in place.
+void place_in(Out rows, In mean, In root, int n_threads) {
+    const int64_t d = int64_t(mean.size());
+    expect(rows.ndim() == 2 && int64_t(rows.shape(1)) == d && int64_t(root.size()) == d * d,
+           "mean and root do not fit the rows");
+    nb::gil_scoped_release without_gil;
+    place_rows(rows.data(), int64_t(rows.shape(0)), d, mean.data(), root.data(), n_threads);
+}
+
 // The nearest of K centres: labels and distances (N,), counts (K,) and offsets (K, D).
 void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Out distances, Out counts,
                 Out offsets, int n_threads) {
@@ -202,6 +211,8 @@ NB_MODULE(_native, module) {
     define<float>(module, "expected_sums_float", "score_rows_float", "given_sums_float");
     module.def("nearest_centres", &nearest_of, nb::arg("rows"), nb::arg("weights"), nb::arg("centres"),
                nb::arg("labels"), nb::arg("distances"), nb::arg("counts"), nb::arg("offsets"),
+               nb::arg("n_threads"));
+    module.def("place_rows", &place_in, nb::arg("rows"), nb::arg("mean"), nb::arg("root"),
                nb::arg("n_threads"));
     module.def("instruction_set", &instruction_set);
     module.def("instruction_sets", &instruction_sets);

@@ -22,6 +22,9 @@ using BlockGivenSums = void (*)(const Rows<Given> &rows, const double *responsib
 using BlockNearest = void (*)(const Rows<double> &rows, const Prepared<double> &centres, int64_t first,
                               int64_t last, const Nearest &nearest, Stop &stop);
 
+using BlockPlace = void (*)(double *rows, int64_t n_features, const double *mean, const double *root,
+                            int64_t first, int64_t last);
+
 // All rows at once, in twice the digits; the responsibilities are the mixture's unless they are given.
 template <typename Given>
 using ExactSumsOfRows = void (*)(const Rows<Given> &rows, const Prepared<double> &mixture, bool given,
@@ -38,6 +41,7 @@ struct BlockFunctions {
     BlockNearest nearest;
     ExactSumsOfRows<double> exact_sums_of_doubles;
     ExactSumsOfRows<float> exact_sums_of_floats;
+    BlockPlace place;
 };
 
 namespace baseline {

@@ -277,13 +277,33 @@ void block_nearest(const Rows<double> &rows, const Prepared<double> &centres, in
     }
 }
 
+void block_place(double *rows, int64_t d, const double *mean, const double *root, int64_t first,
+                 int64_t last) {
+    std::vector<double> placed(static_cast<size_t>(d));
+    for (int64_t row = first; row < last; ++row) {
+        double *z = rows + row * d;
+        std::copy_n(mean, d, placed.data());
+        for (int64_t i = 0; i < d; ++i)
+            for (int64_t j = i; j < d; ++j)
+                placed[size_t(j)] += z[i] * root[i * d + j];
+        std::copy_n(placed.data(), d, z);
+    }
+}
+
 } // namespace
 
 BlockFunctions block_functions() {
-    return {
-        block_sums<double, double>, block_sums<double, float>, block_sums<float, float>, block_scores<double>,
-        block_scores<float>,        block_given_sums<double>,  block_given_sums<float>,  block_nearest,
-        exact_sums<double>,         exact_sums<float>};
+    return {block_sums<double, double>,
+            block_sums<double, float>,
+            block_sums<float, float>,
+            block_scores<double>,
+            block_scores<float>,
+            block_given_sums<double>,
+            block_given_sums<float>,
+            block_nearest,
+            exact_sums<double>,
+            exact_sums<float>,
+            block_place};
 }
 
 } // namespace gaussmix::GAUSSMIX_ISA

@@ -439,3 +439,15 @@ def test_the_kernel_can_be_chosen():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "reference (NumPy)"
+
+
+@pytest.mark.parametrize("n_rows", [1, 1000, 40_000])
+@pytest.mark.parametrize("n_features", [1, 3, 17])
+def test_rows_are_put_in_place_alike(n_rows, n_features):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n_rows, n_features))
+    mean, root = rng.normal(size=n_features), np.triu(rng.normal(size=(n_features, n_features)))
+    found, expected = rows.copy(), rows.copy()
+    native.place_rows(found, mean, root)
+    reference.place_rows(expected, mean, root)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)

@@ -100,6 +100,10 @@ struct Nearest {
 bool nearest_centres(const Rows<double> &rows, const double *centres /* (K, D) */, int64_t n_centres,
                      const Nearest &nearest, int n_threads, const std::function<bool()> &interrupted);
 
+// Turn standard normal rows z (N, D), in place, into mu + R^T z: with R^T R = Sigma, rows of N(mu, Sigma).
+void place_rows(double *rows /* (N, D) */, int64_t n_rows, int64_t n_features, const double *mean /* (D,) */,
+                const double *root /* (D, D), R, upper triangular */, int n_threads);
+
 // The instruction set in use (avx512, avx2 or baseline), and those this machine can run.
 std::string instruction_set();
 std::vector<std::string> instruction_sets();

@@ -27,6 +27,7 @@ if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
         KERNEL_NAME = f"native ({native.instruction_set()})"
 
 expected_sums: Callable[..., Sums] = _kernel.expected_sums
+place_rows: Callable[..., None] = _kernel.place_rows
 quick_sums: Callable[..., Sums | None] = getattr(_kernel, "quick_sums", lambda *_: None)
 given_sums: Callable[..., Sums] = _kernel.given_sums
 nearest_centres: Callable[..., Nearest] = _kernel.nearest_centres
@@ -52,6 +53,7 @@ __all__ = [
     "log_densities",
     "log_sum_exp",
     "nearest_centres",
+    "place_rows",
     "quick_sums",
     "scores",
     "shares",

@@ -125,6 +125,11 @@ def given_sums(
     return sums._replace(row_weight=row_weight)
 
 
+def place_rows(rows: FloatArray, mean: FloatArray, root: FloatArray) -> None:
+    """Standard normal rows (n, D), in place, to ones of a mean (D,) and a covariance root^T root (D, D)."""
+    _native.place_rows(rows, mean, np.ascontiguousarray(root), thread_count())
+
+
 def instruction_set() -> str:
     """The instruction set in use: avx512, avx2 or baseline."""
     return _native.instruction_set()

@@ -185,6 +185,11 @@ def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray
     return Nearest(found, distances, counts, offsets)
 
 
+def place_rows(rows: FloatArray, mean: FloatArray, root: FloatArray) -> None:
+    """Standard normal rows (n, D), in place, to ones of a mean (D,) and a covariance root^T root (D, D)."""
+    rows[...] = mean + rows @ root
+
+
 def given_sums(
     rows: NDArray[Any],
     row_weights: FloatArray | None,

@@ -12,6 +12,9 @@ from gaussmix.errors import SettingsError
 from gaussmix.kernels.contract import Components, FloatArray, Scores
 from gaussmix.model.covariances import CovarianceFamily
 
+# Rows that are drawn and put in place at a time.
+SAMPLE_TILE = 1 << 14
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
@@ -168,11 +171,16 @@ class Mixture:
         """Draw rows (n, D) and the components (n,) they come from, component by component."""
         counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
         labels = np.repeat(np.arange(self.n_components), counts)
-        rows = generator.standard_normal((n_rows, self.n_features))
-        for k, matrix in enumerate(self.matrices):
-            mine = labels == k
-            if mine.any():
-                rows[mine] = self.means[k] + rows[mine] @ _upper_root(matrix)
+        rows = np.empty((n_rows, self.n_features))
+        first = 0
+        for mean, matrix, count in zip(self.means, self.matrices, counts, strict=True):
+            root = _upper_root(matrix)
+            # In tiles, so that rows are still in cache when they are put in place.
+            for start in range(first, first + count, SAMPLE_TILE):
+                tile = rows[start : min(start + SAMPLE_TILE, first + count)]
+                generator.standard_normal(out=tile)
+                kernels.place_rows(tile, mean, root)
+            first += count
         return rows, labels
 
     def permuted(self, order: np.ndarray) -> "Mixture":

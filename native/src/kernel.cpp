@@ -239,4 +239,14 @@ bool nearest_centres(const Rows<double> &rows, const double *centres, int64_t n_
     return sum_over_blocks(rows.n_rows, k, d, 0, of_rows, sums, n_threads, interrupted);
 }
 
+void place_rows(double *rows, int64_t n_rows, int64_t n_features, const double *mean, const double *root,
+                int n_threads) {
+    const int64_t n_blocks = std::clamp<int64_t>(n_rows * n_features / SMALL_WORK, 1, MOST_BLOCKS);
+    const BlockWork one_block = [&](int64_t block, Stop &) {
+        chosen_functions().place(rows, n_features, mean, root, n_rows * block / n_blocks,
+                                 n_rows * (block + 1) / n_blocks);
+    };
+    do_blocks(n_blocks, n_threads, one_block, [] { return false; });
+}
+
 } // namespace gaussmix
