@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError, FitError
-from gaussmix.kernels import reference
+from gaussmix.kernels import KERNEL_NAME, reference
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import FAMILIES
@@ -170,3 +170,28 @@ def test_the_last_likelihood_is_the_returned_mixtures(recipe, covariance_type, w
             rows, sample_weight=weights
         )
     assert model.score(rows, sample_weight=weights) == pytest.approx(model.lower_bound_, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@given(seed=st.integers(0, 2**16), n_features=st.integers(1, 4), n_components=st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_small_fits_are_the_same_for_rows_in_any_order_and_as_weights(
+    covariance_type, seed, n_features, n_components
+):
+    """To the last bit with the compiled kernel, which sums over few rows in twice the digits."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(80, n_features)) + 3.0 * rng.integers(0, 3, size=(80, 1))
+    weights = rng.integers(0, 4, size=80)
+    copies = rng.permutation(np.repeat(rows, weights, axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one, other = (
+            GaussianMixture(n_components, covariance_type=covariance_type, max_iter=30).fit(
+                r, sample_weight=w
+            )
+            for r, w in ((rows, weights), (copies, None))
+        )
+    exact = KERNEL_NAME.startswith("native")
+    for attribute in ("weights_", "means_", "covariances_", "lower_bound_"):
+        found, expected = getattr(one, attribute), getattr(other, attribute)
+        np.testing.assert_allclose(found, expected, rtol=0.0 if exact else 1e-5, atol=0.0 if exact else 1e-7)
