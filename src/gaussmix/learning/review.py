@@ -139,14 +139,19 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     for tile, given in rows.tiles():
         weights = np.ones(len(tile)) if given is None else given
         labels, shares, _, distances = mixture.scores(tile)
-        largest = shares.max(axis=1)
+        # Column by column: NumPy is slow along a short last axis.
+        largest, nearest, spread = shares[:, 0].copy(), distances[:, 0].copy(), np.zeros(len(tile))
+        for share, distance in zip(shares.T, distances.T, strict=True):
+            np.maximum(largest, share, out=largest)
+            np.minimum(nearest, distance, out=nearest)
+            # Clipped so that one row 1e70 sigma away cannot overflow the sum.
+            spread += share * np.minimum(distance, 1e100) ** 2
         assigned += np.bincount(labels, weights=weights, minlength=n_components)
         log_certainty += float(weights @ np.log(largest))
         sure += float(weights @ (largest >= 0.95))
-        # Clipped so that one row 1e70 sigma away cannot overflow the sum.
-        fourth += float(weights @ (shares * np.minimum(distances, 1e100) ** 2).sum(axis=1))
+        fourth += float(weights @ spread)
         total += float(weights.sum())
-        far = np.flatnonzero(distances.min(axis=1) > too_far)
+        far = np.flatnonzero(nearest > too_far)
         n_unexplained += len(far)
         unexplained.extend(int(i) + seen for i in far[: ROWS_NAMED - len(unexplained)])
         for k, support in enumerate(supports):
