@@ -4,7 +4,10 @@ An adapter is a function (problem, rows, start, n_iterations) that does it, or r
 `NotOfferedError` where the library has no such model. Libraries that are not installed are left out.
 """
 
+import importlib
 import importlib.util
+import sys
+import types
 
 import numpy as np
 from sklearn.mixture import GaussianMixture as ScikitLearn
@@ -70,20 +73,28 @@ def pomegranate(problem, rows, start, n_iterations):
 
 def onedal(problem, rows, start, n_iterations):
     """Intel oneDAL's em_gmm through daal4py."""
-    import daal4py
-
+    daal = _daal()
     storage = {"full": "full", "diag": "diagonal"}.get(problem.covariance_type)
     if storage is None:
         raise NotOfferedError
     n_components, n_features = start.means.shape
     spread = np.eye(n_features) if storage == "full" else np.ones((1, n_features))
-    algorithm = daal4py.em_gmm(
+    algorithm = daal.em_gmm(
         nComponents=n_components,
         maxIterations=n_iterations,
         accuracyThreshold=0.0,
         covarianceStorage=storage,
     )
     algorithm.compute(rows, start.weights.reshape(1, -1), start.means, [spread] * n_components)
+
+
+def _daal():
+    """daal4py's own functions, without its patches for a scikit-learn that is older than ours."""
+    if "daal4py" not in sys.modules:
+        package = types.ModuleType("daal4py")
+        package.__path__ = importlib.util.find_spec("daal4py").submodule_search_locations
+        sys.modules["daal4py"] = package
+    return importlib.import_module("daal4py._daal4py")
 
 
 def installed():
