@@ -105,6 +105,10 @@ void full(Tile<Real> &tile, const Real *mean, const Real *factor, Real constant,
     case 6: return small<6>(tile, mean, factor, constant, out);
     case 7: return small<7>(tile, mean, factor, constant, out);
     case 8: return small<8>(tile, mean, factor, constant, out);
+    case 9: return small<9>(tile, mean, factor, constant, out);
+    case 10: return small<10>(tile, mean, factor, constant, out);
+    case 11: return small<11>(tile, mean, factor, constant, out);
+    case 12: return small<12>(tile, mean, factor, constant, out);
     default: return triangular(tile, mean, factor, constant, out);
     }
 }

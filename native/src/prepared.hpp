@@ -10,7 +10,7 @@ namespace gaussmix {
 // Columns of a triangular factor that are worked on together.
 constexpr int64_t PANEL = 4;
 // Up to this many features their number is known to the compiler, and factors stay as they are.
-constexpr int64_t SMALL_FEATURES = 8;
+constexpr int64_t SMALL_FEATURES = 12;
 
 // Where panel number `b` begins. Panel b has columns 4 b to 4 b + 3 of an upper triangular matrix and
 // rows 0 to 4 b + 3, row after row; entries beyond the matrix are 0.
