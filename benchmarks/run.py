@@ -1,7 +1,7 @@
 """``make bench``: one EM iteration of every library that is installed, and what else we promise of speed.
 
 Libraries run in turn, A B A B ..., from the same start; an iteration is (time of 7 - time of 2) / 5
-(for us, who do more of them in the same time, of 22, and of 12 in float32), and medians are shown.
+(for us, who do more of them in the same time, of 22), and medians are shown.
 Ratios are medians of ratios within a turn: they hold better than seconds do.
 
     python -m benchmarks.run [PROBLEM ...]      the table, or some rows of it
@@ -71,7 +71,7 @@ def measured(problem, adapters):
                 seconds.setdefault(name, []).append(iteration_seconds(adapter, problem, rows, start, most))
             except NotOfferedError:
                 seconds.pop(name, None)
-        seconds.setdefault("float32", []).append(iteration_seconds(ours, problem, floats, start, 12))
+        seconds.setdefault("float32", []).append(iteration_seconds(ours, problem, floats, start, 22))
     return seconds, peak
 
 
