@@ -148,7 +148,7 @@ def flat_directions():
 def single_precision():
     """ADR 7: what an E-step in float32 gets wrong, and what fits of floats come to."""
     rng = np.random.default_rng(0)
-    print("family       rows   D  K   off by   an M-step loses   iterations   end, nats a row apart")
+    print("family       rows   D  K   off by   an M-step loses       iterations   end, nats a row apart")
     for n_rows, n_features, n_components, offset, spread, name in (
         (300_000, 10, 5, 0.0, 1.0, "full"),
         (300_000, 3, 4, 1e3, 2.0, "full"),
@@ -177,7 +177,7 @@ def single_precision():
         steps = " and ".join(str(fit.history.n_iterations) for fit in fits)
         apart = abs(fits[0].log_likelihood - fits[1].log_likelihood) / n_rows
         shape = f"{name:10s}{n_rows:8,d}{n_features:4d}{n_components:3d}"
-        print(f"{shape}{off:9.0e}{loses:18.0e}{steps:>13s}{apart:24.0e}")
+        print(f"{shape}{off:9.0e}{loses:18.0e}{steps:>17s}{apart:24.0e}")
 
 
 def small_sums():
