@@ -55,6 +55,16 @@ int64_t factor_size(FactorForm form, int64_t k, int64_t d) {
     return 0;
 }
 
+Components checked_components(const In &log_weights, const In &means, const In &factors,
+                              const In &log_determinants, FactorForm form, ScatterKind scatter, int64_t d) {
+    const int64_t k = int64_t(log_weights.size());
+    expect(k > 0 && d > 0, "there must be components and features");
+    expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
+           "means do not fit the rows");
+    expect(int64_t(factors.size()) == factor_size(form, k, d), "factors do not fit their form");
+    return {log_weights.data(), means.data(), factors.data(), log_determinants.data(), form, scatter, k};
+}
+
 // Whether Python has a signal to answer; the exception is then set.
 bool signal_came() {
     nb::gil_scoped_acquire with_gil;
@@ -67,17 +77,8 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
                   In log_determinants, const std::string &form, const std::string &scatter, Out counts,
                   Out squared_counts, Out offsets, Out moments, bool single, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
-    const Components components{log_weights.data(),
-                                means.data(),
-                                factors.data(),
-                                log_determinants.data(),
-                                form_named(form),
-                                kind_named(scatter),
-                                k};
-    expect(k > 0 && d > 0, "there must be components and features");
-    expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
-           "means do not fit the rows");
-    expect(int64_t(factors.size()) == factor_size(components.form, k, d), "factors do not fit their form");
+    const Components components = checked_components(log_weights, means, factors, log_determinants,
+                                                     form_named(form), kind_named(scatter), d);
     expect(!weights || int64_t(weights->size()) == n, "one weight a row");
     expect(int64_t(counts.size()) == k && int64_t(squared_counts.size()) == k &&
                int64_t(offsets.size()) == k * d &&
@@ -161,17 +162,8 @@ void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log
                const std::string &form, std::optional<Labels> labels, std::optional<Out> shares,
                std::optional<Out> log_densities, std::optional<Out> distances, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
-    const Components components{log_weights.data(),
-                                means.data(),
-                                factors.data(),
-                                log_determinants.data(),
-                                form_named(form),
-                                ScatterKind::trace,
-                                k};
-    expect(k > 0 && d > 0, "there must be components and features");
-    expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
-           "means do not fit the rows");
-    expect(int64_t(factors.size()) == factor_size(components.form, k, d), "factors do not fit their form");
+    const Components components = checked_components(log_weights, means, factors, log_determinants,
+                                                     form_named(form), ScatterKind::trace, d);
     expect((!labels || int64_t(labels->size()) == n) && (!shares || int64_t(shares->size()) == n * k) &&
                (!log_densities || int64_t(log_densities->size()) == n) &&
                (!distances || int64_t(distances->size()) == n * k),

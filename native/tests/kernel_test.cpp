@@ -34,6 +34,20 @@ struct Problem {
     std::vector<double> rows, weights, log_weights, means, factors, log_determinants;
 };
 
+Components components_of(const Problem &p) {
+    return {p.log_weights.data(),
+            p.means.data(),
+            p.factors.data(),
+            p.log_determinants.data(),
+            p.form,
+            p.kind,
+            p.k};
+}
+
+template <typename Given> Rows<Given> rows_of(const Problem &p, const std::vector<Given> &values) {
+    return {values.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
+}
+
 // Factor of component k as a full upper triangular matrix.
 std::vector<double> full_factor(const Problem &p, int64_t k) {
     std::vector<double> full(size_t(p.d * p.d), 0.0);
@@ -157,14 +171,8 @@ bool close(const std::vector<double> &a, const std::vector<double> &b, double lo
 }
 
 void compare(const Problem &p) {
-    const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
-    const Components components{p.log_weights.data(),
-                                p.means.data(),
-                                p.factors.data(),
-                                p.log_determinants.data(),
-                                p.form,
-                                p.kind,
-                                p.k};
+    const Rows<double> rows = rows_of(p, p.rows);
+    const Components components = components_of(p);
     const int64_t size = scatter_size(p.kind, p.k, p.d);
     Result exact(p.k, p.d, size), one(p.k, p.d, size), four(p.k, p.d, size);
     by_definition(p, exact);
@@ -189,14 +197,8 @@ void compare_floats(const Problem &p) {
     Problem rounded = p;
     const std::vector<float> floats(p.rows.begin(), p.rows.end());
     rounded.rows.assign(floats.begin(), floats.end());
-    const Rows<float> rows{floats.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
-    const Components components{p.log_weights.data(),
-                                p.means.data(),
-                                p.factors.data(),
-                                p.log_determinants.data(),
-                                p.form,
-                                p.kind,
-                                p.k};
+    const Rows<float> rows = rows_of(p, floats);
+    const Components components = components_of(p);
     const int64_t size = scatter_size(p.kind, p.k, p.d);
     Result exact(p.k, p.d, size), single(p.k, p.d, size), precise(p.k, p.d, size);
     by_definition(rounded, exact);
@@ -215,7 +217,7 @@ void compare_floats(const Problem &p) {
 
 // Sums with responsibilities that are all 1 in one component, about a centre; and the nearest of two.
 void compare_given(const Problem &p) {
-    const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
+    const Rows<double> rows = rows_of(p, p.rows);
     const std::vector<double> weights = p.weights.empty() ? std::vector<double>(size_t(p.n), 1.0) : p.weights;
     const int64_t size = scatter_size(ScatterKind::full, 1, p.d);
     Result exact(1, p.d, size), all(1, p.d, size);
@@ -257,13 +259,7 @@ void compare_given(const Problem &p) {
 void interrupt() {
     const Problem p = random_problem(200000, 8, 16, FactorForm::full, ScatterKind::full, false);
     const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, nullptr};
-    const Components components{p.log_weights.data(),
-                                p.means.data(),
-                                p.factors.data(),
-                                p.log_determinants.data(),
-                                p.form,
-                                p.kind,
-                                p.k};
+    const Components components = components_of(p);
     Result out(p.k, p.d, scatter_size(p.kind, p.k, p.d));
     int asked = 0;
     const bool finished =
