@@ -19,7 +19,7 @@ MARKED = 1.05
 # The finder of an editable install stands before every folder, so it is taken out of the way.
 CHILD = """
 import sys, warnings
-sys.meta_path[:] = [f for f in sys.meta_path if "ditable" not in type(f).__name__]
+sys.meta_path[:] = [f for f in sys.meta_path if "gaussmix" not in type(f).__module__]
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 import gaussmix
 assert gaussmix.__file__.startswith(sys.argv[1]), gaussmix.__file__

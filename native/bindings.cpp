@@ -65,10 +65,21 @@ Components checked_components(const In &log_weights, const In &means, const In &
     return {log_weights.data(), means.data(), factors.data(), log_determinants.data(), form, scatter, k};
 }
 
-// Whether Python has a signal to answer; the exception is then set.
-bool signal_came() {
-    nb::gil_scoped_acquire with_gil;
-    return PyErr_CheckSignals() != 0;
+// Whether this is the thread on which Python answers signals.
+bool on_main_thread() {
+    const nb::object ident = nb::module_::import_("threading").attr("main_thread")().attr("ident");
+    return nb::cast<unsigned long>(ident) == PyThread_get_thread_ident();
+}
+
+// Asks whether Python has a signal to answer; the exception is then set. Never asks on other threads:
+// they get no signals, and a daemon thread that takes the lock while Python exits is killed there.
+std::function<bool()> signal_watch() {
+    if (!on_main_thread())
+        return [] { return false; };
+    return [] {
+        nb::gil_scoped_acquire with_gil;
+        return PyErr_CheckSignals() != 0;
+    };
 }
 
 // Returns (log_likelihood, row_weight); raises KeyboardInterrupt within a fraction of a second.
@@ -88,6 +99,7 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
     bool finished;
+    const std::function<bool()> signal_came = signal_watch();
     {
         nb::gil_scoped_release without_gil;
         finished =
@@ -119,6 +131,7 @@ double given_sums_of(RowArray<Real> rows, std::optional<In> weights, std::option
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
     bool finished;
+    const std::function<bool()> signal_came = signal_watch();
     {
         nb::gil_scoped_release without_gil;
         finished = given_sums<Real>(view, responsibilities ? responsibilities->data() : nullptr,
@@ -149,6 +162,7 @@ void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Ou
     const Rows<double> view{rows.data(), n, d, rows.stride(0), rows.stride(1), weights.data()};
     const Nearest nearest{labels.data(), distances.data(), counts.data(), offsets.data()};
     bool finished;
+    const std::function<bool()> signal_came = signal_watch();
     {
         nb::gil_scoped_release without_gil;
         finished = nearest_centres(view, centres.data(), k, nearest, n_threads, signal_came);
@@ -173,6 +187,7 @@ void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log
                         log_densities ? log_densities->data() : nullptr,
                         distances ? distances->data() : nullptr};
     bool finished;
+    const std::function<bool()> signal_came = signal_watch();
     {
         nb::gil_scoped_release without_gil;
         finished = score_rows<Real>(view, components, scores, n_threads, signal_came);

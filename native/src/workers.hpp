@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -60,9 +61,15 @@ inline bool do_blocks(int64_t n_blocks, int n_threads, const BlockWork &work,
             flag = true;
         }
     };
+    const int64_t wanted = std::min<int64_t>(n_threads, n_blocks) - 1;
     std::vector<std::thread> helpers;
-    for (int64_t i = 1; i < std::min<int64_t>(n_threads, n_blocks); ++i)
-        helpers.emplace_back(run, nullptr);
+    helpers.reserve(size_t(std::max<int64_t>(wanted, 0)));
+    try {
+        for (int64_t i = 0; i < wanted; ++i)
+            helpers.emplace_back(run, nullptr);
+    } catch (const std::system_error &) {
+        // The system gives no more threads: those that there are do the work.
+    }
     run(&interrupted);
     for (std::thread &helper : helpers)
         helper.join();

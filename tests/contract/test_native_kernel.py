@@ -385,8 +385,9 @@ def test_wrong_sizes_are_refused():
         native.expected_sums(np.ones((5, 3)), np.ones(4), mixture.components, ScatterKind.FULL)
 
 
-def test_the_number_of_threads_must_be_a_number(monkeypatch):
-    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "many")
+@pytest.mark.parametrize("asked", ["many", "0", "-1", "²", "1.5", ""])
+def test_the_number_of_threads_must_be_a_number(monkeypatch, asked):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", asked)
     mixture = mixture_of(FAMILIES[0], 2, 3)
     with pytest.raises(SettingsError, match="GAUSSMIX_NUM_THREADS"):
         native.expected_sums(np.ones((5, 3)), None, mixture.components, ScatterKind.FULL)

@@ -1,10 +1,13 @@
 """Rows of floats may be computed with in single precision at first; no result is."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from gaussmix import GaussianMixture, kernels
 from gaussmix.data.memory import MemoryRows
+from gaussmix.errors import DataWarning
 from gaussmix.kernels.contract import Precision
 from gaussmix.learning.history import History
 from gaussmix.learning.stopping import Limits
@@ -66,7 +69,7 @@ def test_a_trace_is_in_doubles_throughout(quick_calls):
 
 
 def history(objectives, n_rough):
-    return History(objectives=list(objectives), n_rough=n_rough, row_weight=100.0)
+    return History(list(objectives), list(objectives), n_rough=n_rough, row_weight=100.0)
 
 
 def mixture(apart=1.0, covariances=(1.0, 1.0)):
@@ -115,3 +118,59 @@ def test_rough_values_above_the_first_precise_one_are_corrected():
     record.record(now, rows.expected_statistics(now), MStep.plain(1))
     assert record.objectives[1] == record.objectives[2] < 0.0
     assert record.objectives[0] == -1000.0
+
+
+def spread_apart(n_rows=3000):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n_rows, 3))
+    rows[: n_rows // 2] = 1.5 * rows[: n_rows // 2] + 2.0
+    return rows
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("scale", [1e-30, 1e-23, 1.0, 1e18, 1e20])
+def test_floats_of_any_scale_end_as_doubles_do(quick_calls, covariance_type, scale):
+    rows = (spread_apart() * scale).astype(np.float32)
+    single = GaussianMixture(2, covariance_type=covariance_type).fit(rows)
+    double = GaussianMixture(2, covariance_type=covariance_type).fit(rows.astype(np.float64))
+    assert single.lower_bound_ == pytest.approx(double.lower_bound_, abs=1e-8)
+    assert single.converged_
+    assert np.diff(single.lower_bounds_).min() > -1e-8
+    assert any(quick_calls) == (scale == 1.0)
+
+
+@pytest.mark.parametrize("weight", [1e-50, 1e-44, 1e37, 1e100])
+def test_floats_with_weights_of_any_size(quick_calls, weight):
+    rows = spread_apart().astype(np.float32)
+    plain = GaussianMixture(2).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        weighted = GaussianMixture(2).fit(rows, sample_weight=np.full(len(rows), weight))
+    assert np.isfinite(weighted.means_).all()
+    # The prior's strength depends on the total weight; the likelihood hardly does.
+    assert weighted.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-2)
+
+
+def test_floats_with_far_outliers(quick_calls):
+    rows = spread_apart().astype(np.float32)
+    rows[:9] = np.linspace(0.9e19, 1.1e19, 9)[:, None]
+    settings = {"covariance_type": "diag", "init_params": "random_from_data"}
+    single = GaussianMixture(2, **settings).fit(rows)
+    double = GaussianMixture(2, **settings).fit(rows.astype(np.float64))
+    assert single.lower_bound_ == pytest.approx(double.lower_bound_, abs=1e-8)
+
+
+def test_rough_bounds_are_lowered_one_after_another():
+    rows = MemoryRows([[0.0], [1.0], [2.0]])
+    now = mixture()
+    true = rows.expected_statistics(now).log_likelihood
+    record = History([true - 1.0, true - 2.0], [true - 1.0, true - 2.0], n_rough=2, row_weight=3.0)
+    record.record(now, rows.expected_statistics(now), MStep.plain(1))
+    assert record.objectives == [true - 2.0, true - 2.0, true]
+    assert record.log_likelihoods == record.objectives
+
+
+def test_what_is_not_a_number_asks_for_doubles():
+    for objectives in ([np.nan], [-np.inf], [-50.0, np.nan], [-np.inf, -np.inf]):
+        record = history(objectives, len(objectives))
+        assert record.next_precision(mixture(), Limits(1e-9, 100, quick=True)) is Precision.DOUBLE

@@ -15,6 +15,11 @@ from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind, Sums
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
+# Single precision is for columns whose ranges stay below this (and standard deviations above its
+# reciprocal), whose rows all lie within so many standard deviations of every component, and whose
+# weights are between this and its reciprocal: squares and sums are then far from overflow.
+LARGE_FLOAT, FAR_IN_FLOATS, ALIKE = 1e12, 1e3, 1e3
+
 
 class MemoryRows:
     """Rows (N, D) in memory with optional weights (N,).
@@ -97,10 +102,28 @@ class MemoryRows:
         """The E-step over all rows."""
         kind = mixture.family.scatter
         given = (self.matrix, self.weights, mixture.components, kind)
-        quick = kernels.quick_sums(*given) if precision is Precision.SINGLE else None
+        in_floats = precision is Precision.SINGLE and self._in_range_of_floats(mixture)
+        quick = kernels.quick_sums(*given) if in_floats else None
         if quick is not None:
             return SufficientStatistics(quick, mixture.means, kind, Precision.SINGLE)
         return SufficientStatistics(kernels.expected_sums(*given), mixture.means, kind)
+
+    def _in_range_of_floats(self, mixture: Mixture) -> bool:
+        """Whether squares of what separates rows from means, and weights, are well inside float32's range."""
+        ranges = self.summary.high - self.summary.low
+        family, shape = mixture.family, mixture.means.shape
+        variances = family.variances(mixture.covariances, *shape)
+        with np.errstate(over="ignore", under="ignore"):
+            farthest = (ranges**2 / variances).sum(axis=1).max()
+        usual = ranges.max() < LARGE_FLOAT and variances.min() > LARGE_FLOAT**-2.0
+        return bool(usual and farthest < FAR_IN_FLOATS**2 and self._weights_are_alike)
+
+    @cached_property
+    def _weights_are_alike(self) -> bool:
+        if self.weights is None:
+            return True
+        positive = self.weights[self.weights > 0.0]
+        return bool(positive.min() >= 1.0 / ALIKE and positive.max() <= ALIKE)
 
     def given_statistics(
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind

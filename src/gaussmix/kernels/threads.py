@@ -13,6 +13,9 @@ from threadpoolctl import ThreadpoolController
 
 from gaussmix.errors import SettingsError
 
+# Rows are cut into at most so many blocks (native/src/kernel.cpp), so that more threads have no work.
+MOST_THREADS = 64
+
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
@@ -93,10 +96,10 @@ def thread_count() -> int:
         If the variable is not a positive whole number.
     """
     if (given := _ASKED.get()) is not None:
-        return given
+        return min(given, MOST_THREADS)
     asked = os.environ.get("GAUSSMIX_NUM_THREADS")
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not asked.isdigit() or int(asked) < 1:
+    if not (asked.isascii() and asked.isdigit()) or int(asked) < 1:
         raise SettingsError(f"GAUSSMIX_NUM_THREADS must be a positive whole number; got {asked!r}")
-    return int(asked)
+    return min(int(asked), MOST_THREADS)

@@ -50,9 +50,8 @@ class History:
         self.row_weight, self.n_components = row_weight, mixture.n_components
         if statistics.precision is Precision.SINGLE:
             self.n_rough = len(self.objectives)
-        elif self.n_rough == len(self.objectives) - 1:
-            # The objective has not fallen; rough values that say so were that much too high.
-            self.objectives = [min(rough, self.objectives[-1]) for rough in self.objectives]
+        elif self.n_rough == len(self.objectives) - 1 and step.monotone:
+            self._lower_rough_values()
         unit = 4.0 * EPSILON
         # A mean cannot be closer to its place than its own rounding, in standard deviations.
         misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
@@ -62,6 +61,13 @@ class History:
         self.conditioned_rounding = self.rounding + unit * (
             row_weight * mixture.n_features * mixture.conditioning
         )
+
+    def _lower_rough_values(self) -> None:
+        """Where rough objectives say that EM fell, which it does not, they were that much too high."""
+        for i in range(self.n_rough - 1, -1, -1):
+            too_high = max(self.objectives[i] - self.objectives[i + 1], 0.0)
+            self.objectives[i] = min(self.objectives[i], self.objectives[i + 1])
+            self.log_likelihoods[i] -= too_high
 
     @property
     def n_iterations(self) -> int:
@@ -94,8 +100,10 @@ class History:
             return Precision.DOUBLE
         if mixture.eccentricity > NEAR or mixture.conditioning > WELL_CONDITIONED:
             return Precision.DOUBLE
-        if done > 1:
-            large = LARGE_GAIN * (self.row_weight + abs(self.objectives[-1]))
-            if self.objectives[-1] - self.objectives[-2] < large:
-                return Precision.DOUBLE
-        return Precision.SINGLE
+        if done == 0:
+            return Precision.SINGLE
+        large = LARGE_GAIN * (self.row_weight + abs(self.objectives[-1]))
+        gain = np.inf if done == 1 else self.objectives[-1] - self.objectives[-2]
+        # Written so that what is not a number asks for doubles, too.
+        settled = not (np.isfinite(self.objectives[-1]) and gain >= large)
+        return Precision.DOUBLE if settled else Precision.SINGLE
