@@ -7,6 +7,7 @@ An adapter is a function (problem, rows, start, n_iterations) that does it, or r
 import importlib
 import importlib.util
 import sys
+import time
 import types
 
 import numpy as np
@@ -105,3 +106,13 @@ def installed():
     if importlib.util.find_spec("daal4py"):
         found["oneDAL"] = onedal
     return found
+
+
+def iteration_seconds(adapter, problem, rows, start, most=7):
+    """Seconds of one EM iteration."""
+    taken = []
+    for n_iterations in (most, 2):
+        began = time.perf_counter()
+        adapter(problem, rows, start, n_iterations)
+        taken.append(time.perf_counter() - began)
+    return max((taken[0] - taken[1]) / (most - 2), 1e-9)

@@ -23,9 +23,8 @@ sys.meta_path[:] = [f for f in sys.meta_path if "gaussmix" not in type(f).__modu
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 import gaussmix
 assert gaussmix.__file__.startswith(sys.argv[1]), gaussmix.__file__
-from benchmarks.adapters import ours
+from benchmarks.adapters import iteration_seconds, ours
 from benchmarks.problems import PROBLEMS, rows_of
-from benchmarks.run import iteration_seconds
 warnings.simplefilter("ignore")
 problem = next(p for p in PROBLEMS if p.name == sys.argv[3])
 rows, start = rows_of(problem)

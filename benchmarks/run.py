@@ -11,7 +11,6 @@ Ratios are medians of ratios within a turn: they hold better than seconds do.
 import ctypes
 import statistics
 import sys
-import time
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import uses
-from benchmarks.adapters import NotOfferedError, installed, ours
+from benchmarks.adapters import NotOfferedError, installed, iteration_seconds, ours
 from benchmarks.problems import PROBLEMS, rows_of
 from benchmarks.roofline import floor_seconds, measure
 from gaussmix import __version__
@@ -27,16 +26,6 @@ from gaussmix.kernels import KERNEL_NAME
 
 REPEATS = 3
 DISTRIBUTIONS = {"scikit-learn": "scikit-learn", "pomegranate": "pomegranate", "oneDAL": "daal4py"}
-
-
-def iteration_seconds(adapter, problem, rows, start, most=7):
-    """Seconds of one EM iteration."""
-    taken = []
-    for n_iterations in (most, 2):
-        began = time.perf_counter()
-        adapter(problem, rows, start, n_iterations)
-        taken.append(time.perf_counter() - began)
-    return max((taken[0] - taken[1]) / (most - 2), 1e-9)
 
 
 def peak_beyond_data(problem, rows, start):
