@@ -82,6 +82,18 @@ std::function<bool()> signal_watch() {
     };
 }
 
+// Work without Python's lock; work that a signal ended early raises what the signal's handler raised.
+template <typename Work> void unlocked(const Work &work) {
+    const std::function<bool()> interrupted = signal_watch();
+    bool finished;
+    {
+        nb::gil_scoped_release without_gil;
+        finished = work(interrupted);
+    }
+    if (!finished)
+        throw nb::python_error();
+}
+
 // Returns (log_likelihood, row_weight); raises KeyboardInterrupt within a fraction of a second.
 template <typename Real>
 nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
@@ -98,20 +110,13 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
     const Rows<Real> view{
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
-    bool finished;
-    const std::function<bool()> signal_came = signal_watch();
-    {
-        nb::gil_scoped_release without_gil;
-        finished =
-            expected_sums<Real>(view, components, sums, single ? Arithmetic::single : Arithmetic::precise,
-                                n_threads, signal_came);
-    }
-    if (!finished)
-        throw nb::python_error();
+    unlocked([&](const std::function<bool()> &interrupted) {
+        return expected_sums<Real>(view, components, sums, single ? Arithmetic::single : Arithmetic::precise,
+                                   n_threads, interrupted);
+    });
     return nb::make_tuple(sums.log_likelihood, sums.row_weight);
 }
 
-// Labels (N,), responsibilities (N, K) and log densities (N,) into the arrays that are given.
 // Sums with given responsibilities (N, K) about given centres (K, D); returns the row weight.
 template <typename Real>
 double given_sums_of(RowArray<Real> rows, std::optional<In> weights, std::optional<In> responsibilities,
@@ -130,15 +135,10 @@ double given_sums_of(RowArray<Real> rows, std::optional<In> weights, std::option
     const Rows<Real> view{
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
-    bool finished;
-    const std::function<bool()> signal_came = signal_watch();
-    {
-        nb::gil_scoped_release without_gil;
-        finished = given_sums<Real>(view, responsibilities ? responsibilities->data() : nullptr,
-                                    centres.data(), k, kind, sums, n_threads, signal_came);
-    }
-    if (!finished)
-        throw nb::python_error();
+    unlocked([&](const std::function<bool()> &interrupted) {
+        return given_sums<Real>(view, responsibilities ? responsibilities->data() : nullptr, centres.data(),
+                                k, kind, sums, n_threads, interrupted);
+    });
     return sums.row_weight;
 }
 
@@ -161,16 +161,13 @@ void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Ou
            "the arrays have the wrong sizes");
     const Rows<double> view{rows.data(), n, d, rows.stride(0), rows.stride(1), weights.data()};
     const Nearest nearest{labels.data(), distances.data(), counts.data(), offsets.data()};
-    bool finished;
-    const std::function<bool()> signal_came = signal_watch();
-    {
-        nb::gil_scoped_release without_gil;
-        finished = nearest_centres(view, centres.data(), k, nearest, n_threads, signal_came);
-    }
-    if (!finished)
-        throw nb::python_error();
+    unlocked([&](const std::function<bool()> &interrupted) {
+        return nearest_centres(view, centres.data(), k, nearest, n_threads, interrupted);
+    });
 }
 
+// Labels (N,), responsibilities (N, K), log densities (N,) and squared distances (N, K) into the arrays
+// that are given.
 template <typename Real>
 void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log_determinants,
                const std::string &form, std::optional<Labels> labels, std::optional<Out> shares,
@@ -186,14 +183,9 @@ void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log
     const Scores scores{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr,
                         log_densities ? log_densities->data() : nullptr,
                         distances ? distances->data() : nullptr};
-    bool finished;
-    const std::function<bool()> signal_came = signal_watch();
-    {
-        nb::gil_scoped_release without_gil;
-        finished = score_rows<Real>(view, components, scores, n_threads, signal_came);
-    }
-    if (!finished)
-        throw nb::python_error();
+    unlocked([&](const std::function<bool()> &interrupted) {
+        return score_rows<Real>(view, components, scores, n_threads, interrupted);
+    });
 }
 
 template <typename Real>

@@ -15,9 +15,13 @@ constexpr int64_t PARTIAL_DOUBLES = 2 << 20, MOST_BLOCKS = 64, LEAST_BLOCKS = 8;
 // Work (rows x components x features) below which a thread costs more than it saves.
 constexpr int64_t SMALL_WORK = 1 << 16;
 
-// Work (rows x components x features^2) up to which sums are taken in twice the digits: a fraction of
-// a millisecond.
+// Work, rows x components x (features + 2)^2, up to which sums are taken in twice the digits: less
+// than half a millisecond.
 constexpr int64_t EXACT_WORK = 1 << 18;
+
+bool few_rows(int64_t n_rows, int64_t k, int64_t d) {
+    return n_rows * k * (d + 2) * (d + 2) <= EXACT_WORK;
+}
 
 struct Partial {
     std::vector<double> memory;
@@ -125,7 +129,7 @@ bool sums_in(const Rows<Given> &rows, const Components &components, BlockSums<Re
     const int64_t k = components.n_components, d = rows.n_features;
     const Prepared<Real> mixture = prepare<Real>(components, d);
     if constexpr (std::is_same_v<Real, double>)
-        if (rows.n_rows * k * d * d <= EXACT_WORK) {
+        if (few_rows(rows.n_rows, k, d)) {
             exact_function<Given>()(rows, mixture, false, nullptr, sums);
             mirror(sums, components.scatter, k, d);
             return true;
@@ -201,7 +205,7 @@ bool given_sums(const Rows<Given> &rows, const double *responsibilities, const d
                 const std::function<bool()> &interrupted) {
     const int64_t k = n_components, d = rows.n_features;
     const Prepared<double> about = only_centres(centres, k, d, scatter);
-    if (rows.n_rows * k * d * d <= EXACT_WORK) {
+    if (few_rows(rows.n_rows, k, d)) {
         exact_function<Given>()(rows, about, true, responsibilities, sums);
         mirror(sums, scatter, k, d);
         return true;

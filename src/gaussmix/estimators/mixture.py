@@ -104,7 +104,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     lower_bound_ : float
         Mean log-likelihood of the returned parameters, in nats per unit of row weight.
     lower_bounds_ : list of float
-        The same after each M-step, the start's first.
+        The same after each M-step, the start's first; the first ones of large float32 tables are
+        right to seven digits.
     summary_ : FitSummary
         What the command line would print of this fit, as plain data.
     labels_ : array of shape (N,)
