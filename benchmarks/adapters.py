@@ -45,7 +45,11 @@ def _checked(model, rows, n_iterations):
 
 def ours(problem, rows, start, n_iterations):
     """Gaussmix without a prior: the same EM as the others do."""
-    _checked(GaussianMixture(prior=None, **_settings(problem, start, n_iterations)), rows, n_iterations)
+    _checked(
+        GaussianMixture(prior=None, acceleration=None, **_settings(problem, start, n_iterations)),
+        rows,
+        n_iterations,
+    )
 
 
 def scikit_learn(problem, rows, start, n_iterations):

@@ -4,15 +4,21 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from sklearn.mixture import GaussianMixture as Theirs
 
 from gaussmix import GaussianMixture, kernels
 from gaussmix.data.memory import MemoryRows
+from gaussmix.kernels.threads import compute_threads
 from gaussmix.learning import starts
+from gaussmix.learning.acceleration import Leaps
+from gaussmix.learning.em import fit_em
+from gaussmix.learning.prepare import prepare
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings, GivenStart
+from gaussmix.learning.stopping import Limits
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.prior import spread_floor
 from gaussmix.model.spread import spreadless_directions
@@ -63,17 +69,19 @@ def stopping():
             print(f"|step| < {tol:7.0e} (sklearn)        -   {str(error)[:60]}")
     for prior in ("none", "weak"):
         for tol in (1e-3, 1e-4, 1e-6, 1e-9, 1e-12):
-            fit = search(MemoryRows(HEIGHTS), FitSettings(2, prior=prior, tol=tol, given=START))
+            fit = search(
+                MemoryRows(HEIGHTS), FitSettings(2, prior=prior, tol=tol, given=START, acceleration="none")
+            )
             means = fit.mixture.means[:, 0].round(4)
             told = fit.outcome.kind.value
             print(f"Aitken {tol:7.0e}, prior {prior:5s} {fit.n_iterations:8d}   {means}   {told}")
     print("\nreal tables, default prior, K = 3: iterations and nats a row short of tol=0")
     for name in ("faithful", "iris"):
         for family in MODELS:
-            best = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=0.0))
+            best = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=0.0, acceleration="none"))
             cells = []
             for tol in (1e-3, 1e-6, 1e-9):
-                fit = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=tol))
+                fit = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=tol, acceleration="none"))
                 short = (best.objective - fit.objective) / len(table_of(name))
                 cells.append(f"{tol:.0e}: {fit.n_iterations:4d} {short:8.1e}")
             print(f"{name:9s} {family:10s} tol=0: {best.n_iterations:5d}   " + "   ".join(cells))
@@ -195,6 +203,59 @@ def small_sums():
     print(f"{kernels.KERNEL_NAME} kernel: {differ} of 30 tables differ, by {largest:.0e} at most")
 
 
+def slow_problems():
+    """Rows on which EM is slow: the heights, real rows with too many components, and heavy overlap."""
+    yield "heights", HEIGHTS, 2
+    yield "faithful", table_of("faithful"), 3
+    yield "faithful", table_of("faithful"), 4
+    rng = np.random.default_rng(7)
+    for distance in (0.8, 1.0, 1.3, 1.6):
+        for n_features, n_components, n_rows in (
+            (1, 2, 500), (1, 3, 5000), (2, 3, 1000), (3, 4, 2000), (5, 3, 5000), (8, 5, 5000),
+        ):  # fmt: skip
+            apart = distance * (1.5 if n_features == 1 else 1.0)
+            centres = apart * rng.normal(size=(n_components, n_features))
+            labels = rng.integers(n_components, size=n_rows)
+            roots = 0.3 * rng.normal(size=(n_components, n_features, n_features)) / np.sqrt(n_features)
+            roots += np.eye(n_features)
+            noise = rng.normal(size=(n_rows, n_features))
+            rows = centres[labels] + np.einsum("nij,nj->ni", roots[labels], noise)
+            yield f"overlap {distance} D={n_features}", rows, n_components
+
+
+def acceleration():
+    """ADR 9: passes over the rows, and time, until 1e-8 nats a row are left, with leaps and without."""
+    passes, times = [], []
+    limits = Limits(1e-8, 20_000)
+    print(
+        "problem               K   EM's own  with leaps  refused   EM's ms  with leaps   left a row  better"
+    )
+    for name, rows, n_components in slow_problems():
+        table, settings = MemoryRows(rows), FitSettings(n_components)
+        step = prepare(table, settings)
+        start = starts.make_start(table, settings, step, np.random.default_rng(0))
+        with compute_threads(None):
+            begun = perf_counter()
+            plain = fit_em(table, start, step, limits)
+            between = perf_counter()
+            found = fit_em(table, start, step, limits, stride=Leaps(step))
+            seconds = (between - begun, perf_counter() - between)
+            tight = fit_em(table, start, step, Limits(1e-14, 20_000), stride=Leaps(step))
+        left = (tight.objective - found.objective) / len(rows)
+        better = (found.objective - plain.objective) / len(rows)
+        passes.append((plain.history.n_passes, found.history.n_passes))
+        times.append(seconds)
+        print(
+            f"{name:20s} {n_components:2d} {passes[-1][0]:10d} {passes[-1][1]:11d} "
+            f"{found.history.n_refused:9d} {1e3 * seconds[0]:9.1f} {1e3 * seconds[1]:11.1f} "
+            f"{left:12.0e} {better:10.0e}"
+        )
+    for words, pairs in (("passes", np.array(passes)), ("time", np.array(times))):
+        ratios = pairs[:, 0] / pairs[:, 1]
+        print(f"{words}: {np.median(ratios):.1f} times less (median), {ratios.min():.2f} at least")
+        print(f"    all: {pairs.sum(axis=0)}")
+
+
 DECISIONS = {
     1: centred_statistics,
     2: stopping,
@@ -203,6 +264,7 @@ DECISIONS = {
     5: flat_directions,
     7: single_precision,
     8: small_sums,
+    9: acceleration,
 }
 
 if __name__ == "__main__":

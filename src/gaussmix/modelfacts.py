@@ -107,4 +107,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "seed": _or_none(_count),
     "notes": _list_of(_text),
     "columns_named": _flag,
+    # Since acceleration; older files do without.
+    "acceleration": _text,
+    "n_passes": _count,
 }

@@ -44,7 +44,7 @@ def overlapping(n_rows=20_000):
 
 def test_a_fit_of_floats_ends_as_one_of_doubles(quick_calls):
     rows = overlapping()
-    start = {"means_init": [[-1.0, 0.0], [1.0, 2.0], [5.0, 5.0]], "tol": 1e-9}
+    start = {"means_init": [[-1.0, 0.0], [1.0, 2.0], [5.0, 5.0]], "tol": 1e-12}
     single = GaussianMixture(3, **start).fit(rows)
     assert sum(quick_calls) > 5
     double = GaussianMixture(3, **start).fit(rows.astype(np.float64))

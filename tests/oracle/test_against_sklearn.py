@@ -31,7 +31,13 @@ def both(rows, covariance_type, n_iterations, reg_covar=0.0):
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs = Theirs(2, covariance_type=covariance_type, max_iter=n_iterations, tol=0.0, **start).fit(rows)
         ours = GaussianMixture(
-            2, covariance_type=covariance_type, max_iter=n_iterations, tol=0.0, prior=None, **start
+            2,
+            covariance_type=covariance_type,
+            max_iter=n_iterations,
+            tol=0.0,
+            prior=None,
+            acceleration=None,
+            **start,
         ).fit(rows)
     return ours, theirs
 

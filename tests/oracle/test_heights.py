@@ -27,7 +27,7 @@ def test_the_starts_of_our_own_find_the_same(heights):
 
 
 def test_without_a_prior_the_second_component_collapses_on_the_last_row(heights):
-    model = GaussianMixture(2, prior=None, trace=True, **START)
+    model = GaussianMixture(2, prior=None, trace=True, acceleration=None, **START)
     with pytest.warns(ConvergenceWarning, match="component 2 has no spread left"):
         model.fit(heights)
     assert model.outcome_.kind is OutcomeKind.DEGENERATE_COMPONENT
@@ -38,6 +38,16 @@ def test_without_a_prior_the_second_component_collapses_on_the_last_row(heights)
     assert 1000 < model.n_iter_ < 3000
     assert model.trace_[1000].log_likelihood == pytest.approx(-2.10008, abs=1e-5)
     assert np.isfinite(model.lower_bounds_).all()
+
+
+def test_longer_steps_come_to_the_same_collapse_sooner(heights):
+    model = GaussianMixture(2, prior=None, **START)
+    with pytest.warns(ConvergenceWarning, match="component 2 has no spread left"):
+        model.fit(heights)
+    assert [doubt.component for doubt in model.outcome_.doubts] == [1]
+    assert model.means_[1, 0] == pytest.approx(6.3, abs=2e-3)
+    assert model.n_iter_ < 100
+    assert np.all(np.diff(model.lower_bounds_) >= 0.0)
 
 
 def test_the_trace_holds_every_mixture(heights):

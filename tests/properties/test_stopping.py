@@ -8,14 +8,15 @@ from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.stopping import Limits, remaining_gain, stopping_outcome
 
 
+class Exact(History):
+    """Objectives that are what they say, to the last digit but one."""
+
+    rounding = conditioned_rounding = 1e-15
+
+
 def history_of(objectives, row_weight=1.0):
-    return History(
-        log_likelihoods=list(objectives),
-        objectives=list(objectives),
-        rounding=1e-15,
-        conditioned_rounding=1e-15,
-        row_weight=row_weight,
-        n_components=2,
+    return Exact(
+        log_likelihoods=list(objectives), objectives=list(objectives), row_weight=row_weight, n_components=2
     )
 
 

@@ -15,6 +15,8 @@ from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning, SettingsError, StartError
 from gaussmix.kernels.threads import compute_threads
 from gaussmix.learning.settings import (
+    ACCELERATIONS,
+    DEFAULT_ACCELERATION,
     DEFAULT_MAX_ITER,
     DEFAULT_N_INIT,
     DEFAULT_SEED,
@@ -101,8 +103,15 @@ def fit_options(prior: str) -> Callable[[Command], Command]:
 
 
 def stop_options(command: Command) -> Command:
-    """--tol and --max-iter."""
+    """--tol, --max-iter and --acceleration."""
     for option in (
+        click.option(
+            "--acceleration",
+            type=click.Choice(ACCELERATIONS),
+            default=DEFAULT_ACCELERATION,
+            show_default=True,
+            help="auto: longer steps than EM's where they help; none: EM's own, one by one.",
+        ),
         click.option(
             "--max-iter", type=int, default=DEFAULT_MAX_ITER, show_default=True, help="Iterations at most."
         ),
@@ -129,6 +138,7 @@ def settings_from(options: dict[str, Any]) -> FitSettings:
         n_init=options["n_init"],
         init_params=options["init"],
         seed=options["seed"],
+        acceleration=options.get("acceleration", "none"),
         given=GivenStart(
             weights=_numbers("--weights", options["weights"]),
             means=_by_component("--means", options["means"], options["n_components"]),

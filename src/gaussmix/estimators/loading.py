@@ -41,6 +41,7 @@ def load(path: str | Path) -> GaussianMixture:
             for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar")
             if name in facts
         },
+        acceleration="auto" if facts.get("acceleration", "auto") == "auto" else None,
     )
     model._set_mixture(mixture)
     model.n_features_in_, model.summary_ = mixture.n_features, summary

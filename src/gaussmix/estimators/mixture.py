@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import ComponentWarning, SettingsError, StartError
+from gaussmix.errors import ComponentWarning, SettingsError
+from gaussmix.estimators.asked import settings_of
 from gaussmix.estimators.threads import on_threads
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
@@ -21,15 +22,7 @@ from gaussmix.learning.em import Watch, silent
 from gaussmix.learning.history import History
 from gaussmix.learning.result import FitResult
 from gaussmix.learning.search import search
-from gaussmix.learning.settings import (
-    DEFAULT_MAX_ITER,
-    DEFAULT_N_INIT,
-    DEFAULT_SEED,
-    DEFAULT_TOL,
-    FitSettings,
-    GivenStart,
-    responsibilities_of,
-)
+from gaussmix.learning.settings import DEFAULT_ACCELERATION, DEFAULT_MAX_ITER, DEFAULT_N_INIT, DEFAULT_TOL
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -79,6 +72,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         variances by feature, or (K, D, D) matrices.
     trace : bool, default False
         Whether to keep every iteration in ``trace_``.
+    acceleration : {"auto", None}, default "auto"
+        "auto" takes longer steps than EM's where EM's own show where they lead and the objective rises
+        (docs/adr/0009); None takes EM's own, one by one.
     n_threads : int or None, default None
         Threads to compute on; None means ``GAUSSMIX_NUM_THREADS`` or all processors. No result
         depends on it.
@@ -100,7 +96,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         How the fit ended: ``str(outcome_)`` is a sentence, ``outcome_.doubts`` names the components
         that collapsed, are empty, or rest on too few distinct rows.
     n_iter_ : int
-        M-steps done from the best start.
+        M-steps done from the best start, on the way to what is returned.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters, in nats per unit of row weight.
     lower_bounds_ : list of float
@@ -151,6 +147,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         prior: str | None = "weak",
         covariances_init: Any = None,
         trace: bool = False,
+        acceleration: str | None = DEFAULT_ACCELERATION,
         n_threads: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -170,6 +167,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.prior = prior
         self.covariances_init = covariances_init
         self.trace = trace
+        self.acceleration = acceleration
         self.n_threads = n_threads
 
     @on_threads
@@ -206,7 +204,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ComponentWarning
             If it did, but a component is empty or rests on too few distinct rows.
         """
-        settings = self._settings(start)
+        previous = self._mixture() if self.warm_start and hasattr(self, "means_") else None
+        settings = settings_of(self.get_params(deep=False), start if start is not None else previous)
         rows = self._rows(X, sample_weight, reset=True)
         result = search(rows, settings, self._watch(), self.trace)
         self._keep(result)
@@ -278,61 +277,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | Path) -> None:
         """Write the mixture to a model file (JSON with a checksum) that ``gaussmix.load`` reads back."""
         save_model(to_saved(self.summary_, self._mixture()), path)
-
-    def _settings(self, start: Any) -> FitSettings:
-        return FitSettings(
-            n_components=self.n_components,
-            covariance_type=self.covariance_type,
-            prior="none" if self.prior is None else self.prior,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            n_init=self.n_init,
-            init_params=self.init_params,
-            reg_covar=self.reg_covar,
-            seed=self._seed(),
-            given=self._given(start),
-        )
-
-    def _seed(self) -> int:
-        if self.random_state is None:
-            return DEFAULT_SEED
-        if isinstance(self.random_state, bool):
-            raise SettingsError("random_state must be a whole number, a RandomState or None; got a bool")
-        if isinstance(self.random_state, int | np.integer):
-            if not 0 <= self.random_state < 2**32:
-                raise SettingsError(f"random_state must be from 0 to 2**32 - 1; got {self.random_state}")
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _given(self, start: Any) -> GivenStart:
-        if start is None and self.warm_start and hasattr(self, "means_"):
-            start = self._mixture()
-        if isinstance(start, Mixture):
-            if start.n_components != self.n_components:
-                raise StartError(
-                    f"the start (warm_start: the last solution) has {start.n_components} components, but "
-                    f"n_components is {self.n_components}"
-                )
-            family = covariance_family(self.covariance_type)
-            covariances = family.from_matrices(start.matrices)
-            return GivenStart(weights=start.weights, means=start.means, covariances=covariances)
-        if start is not None:
-            return GivenStart(responsibilities=self._shares(start))
-        return GivenStart(
-            weights=self.weights_init,
-            means=self.means_init,
-            covariances=self.covariances_init,
-            precisions=self.precisions_init,
-        )
-
-    def _shares(self, start: Any) -> Any:
-        """Responsibilities from labels (N,) or a table (N, K)."""
-        table = np.asarray(start)
-        if table.ndim == 1:
-            return responsibilities_of(table, FitSettings(self.n_components).n_components)
-        if table.ndim != 2 or table.dtype.kind not in "fiub":
-            raise StartError("start must be a Mixture, labels (N,) or responsibilities (N, K)")
-        return table
 
     def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows:
         table = as_table(X)

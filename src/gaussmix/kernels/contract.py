@@ -40,12 +40,11 @@ class ScatterKind(Enum):
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Shape of a scatter of this kind."""
-        return {
-            ScatterKind.FULL: (n_components, n_features, n_features),
-            ScatterKind.POOLED: (n_features, n_features),
-            ScatterKind.DIAGONAL: (n_components, n_features),
-            ScatterKind.TRACE: (n_components,),
-        }[self]
+        if self is ScatterKind.FULL:
+            return (n_components, n_features, n_features)
+        if self is ScatterKind.POOLED:
+            return (n_features, n_features)
+        return (n_components, n_features) if self is ScatterKind.DIAGONAL else (n_components,)
 
 
 class Precision(Enum):

@@ -66,7 +66,7 @@ _ASKED: ContextVar[int | None] = ContextVar("asked", default=None)
 
 @contextmanager
 def compute_threads(n_threads: int | None) -> Iterator[None]:
-    """Compute on so many threads for a while; None leaves it as it is.
+    """Compute on so many threads for a while; None means as many as `thread_count` says now.
 
     Raises
     ------
@@ -74,8 +74,8 @@ def compute_threads(n_threads: int | None) -> Iterator[None]:
         If it is not a positive whole number.
     """
     if n_threads is None:
-        yield
-        return
+        # Found out once, and not again in every iteration.
+        n_threads = thread_count()
     if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
         raise SettingsError(f"n_threads must be a positive whole number or None; got {n_threads!r}")
     token = _ASKED.set(int(n_threads))

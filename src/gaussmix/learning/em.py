@@ -7,6 +7,9 @@
    enough, that mixture is the one to return.
 3. M-step. The mixture that makes those sums likeliest becomes the mixture in hand.
 
+Where EM is slow, its steps say where they lead, and the E-step may look there instead: that is
+the ``stride``, and ``acceleration.py`` has one.
+
 Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977) 1.
 """
 
@@ -14,6 +17,7 @@ from collections.abc import Callable
 
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError
+from gaussmix.kernels.contract import Precision
 from gaussmix.learning.history import History
 from gaussmix.learning.outcome import collapsed
 from gaussmix.learning.result import FitResult
@@ -23,13 +27,31 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 Watch = Callable[[Mixture, SufficientStatistics, History], None]
+Stride = Callable[[Rows, Mixture, History, Precision], tuple[Mixture, SufficientStatistics]]
 
 
 def silent(mixture: Mixture, statistics: SufficientStatistics, history: History) -> None:
     """Watch an iteration and say nothing."""
 
 
-def fit_em(rows: Rows, start: Mixture, step: MStep, limits: Limits, watch: Watch = silent) -> FitResult:
+def one_step(
+    rows: Rows,
+    mixture: Mixture,
+    history: History,  # noqa: ARG001
+    precision: Precision,
+) -> tuple[Mixture, SufficientStatistics]:
+    """Take the E-step at EM's own next mixture, neither further nor less far."""
+    return mixture, rows.expected_statistics(mixture, precision)
+
+
+def fit_em(
+    rows: Rows,
+    start: Mixture,
+    step: MStep,
+    limits: Limits,
+    watch: Watch = silent,
+    stride: Stride = one_step,
+) -> FitResult:
     """Climb from one start to where nothing worth having is left to gain.
 
     Parameters
@@ -44,6 +66,8 @@ def fit_em(rows: Rows, start: Mixture, step: MStep, limits: Limits, watch: Watch
         When to stop.
     watch : callable, optional
         Told of each E-step before the decision to stop: (mixture, statistics, history).
+    stride : callable, optional
+        Takes the E-step, at the mixture it is given or further along where that is no less likely.
 
     Returns
     -------
@@ -58,7 +82,7 @@ def fit_em(rows: Rows, start: Mixture, step: MStep, limits: Limits, watch: Watch
     mixture, history = start, History()
     while True:
         # 1) E-step: what the rows say about each component of `mixture`
-        statistics = rows.expected_statistics(mixture, history.next_precision(mixture, limits))
+        mixture, statistics = stride(rows, mixture, history, history.next_precision(mixture, limits))
         history.record(mixture, statistics, step)
         watch(mixture, statistics, history)
 

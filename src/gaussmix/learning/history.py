@@ -12,6 +12,8 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 EPSILON = float(np.finfo(np.float64).eps)
+# How many times EPSILON a sum over rows may be wrong by, relative to what it is made of.
+UNIT = 4.0 * EPSILON
 # Single precision will do while a gain is at least this share of the objective ...
 LARGE_GAIN = 1e-7
 # ... all means lie within so many standard deviations of their centre ...
@@ -33,14 +35,24 @@ class History:
 
     log_likelihoods: list[float] = field(default_factory=list)
     objectives: list[float] = field(default_factory=list)
-    rounding: float = 0.0
-    """How far apart two equal objectives may come out in the latest E-step."""
-    conditioned_rounding: float = 0.0
-    """The same where ill-conditioned covariances magnify it."""
     row_weight: float = 0.0
     n_components: int = 0
     n_rough: int = 0
     """How many E-steps, the first ones, were computed in single precision."""
+    foreseen: float | None = None
+    """What the latest mixture has still to gain, at most, where an accelerator can tell."""
+    n_leaps: int = 0
+    """How many mixtures were reached by a longer step than EM's."""
+    n_refused: int = 0
+    """How many longer steps the rows liked less; each cost a pass over them."""
+    last_leap: int = 0
+    """The latest entry that was reached by one."""
+    _latest: Mixture | None = None
+
+    def leap(self) -> None:
+        """Say that the next entry is reached by a longer step than EM's."""
+        self.n_leaps += 1
+        self.last_leap = len(self.objectives)
 
     def record(self, mixture: Mixture, statistics: SufficientStatistics, step: MStep) -> None:
         """Add what the latest E-step found."""
@@ -52,15 +64,26 @@ class History:
             self.n_rough = len(self.objectives)
         elif self.n_rough == len(self.objectives) - 1 and step.monotone:
             self._lower_rough_values()
-        unit = 4.0 * EPSILON
+        self._latest = mixture
+
+    @property
+    def rounding(self) -> float:
+        """How far apart two equal objectives may come out in the latest E-step."""
+        if (mixture := self._latest) is None:
+            return 0.0
         # A mean cannot be closer to its place than its own rounding, in standard deviations.
-        misplaced = row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
+        misplaced = self.row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
         # Log determinants of 1e120 and 1e-120 cancel in the objective, and their rounding does not.
-        magnitude = abs(self.objectives[-1]) + row_weight * (1.0 + mixture.log_magnitude)
-        self.rounding = unit * magnitude + misplaced
-        self.conditioned_rounding = self.rounding + unit * (
-            row_weight * mixture.n_features * mixture.conditioning
-        )
+        magnitude = abs(self.objectives[-1]) + self.row_weight * (1.0 + mixture.log_magnitude)
+        return UNIT * magnitude + misplaced
+
+    @property
+    def conditioned_rounding(self) -> float:
+        """The same where ill-conditioned covariances magnify it."""
+        if (mixture := self._latest) is None:
+            return 0.0
+        # The covariance is rounded, its factor is, and so are the distances.
+        return self.rounding + 3.0 * UNIT * self.row_weight * mixture.n_features * mixture.conditioning
 
     def _lower_rough_values(self) -> None:
         """Where rough objectives say that EM fell, which it does not, they were that much too high."""
@@ -71,8 +94,13 @@ class History:
 
     @property
     def n_iterations(self) -> int:
-        """M-steps done."""
+        """M-steps done on the way to the latest mixture."""
         return len(self.objectives) - 1
+
+    @property
+    def n_passes(self) -> int:
+        """E-steps over all rows, those of refused leaps included."""
+        return len(self.objectives) + self.n_refused
 
     @property
     def steps(self) -> str:
@@ -84,8 +112,8 @@ class History:
         return list(np.diff(self.objectives))
 
     def precise_gains(self, most: int) -> list[float]:
-        """The latest of them, between E-steps in double precision only: all that may decide to stop."""
-        first = max(self.n_rough, len(self.objectives) - most - 1)
+        """The latest of EM's own steps, between E-steps in double precision: all that may decide to stop."""
+        first = max(self.n_rough, self.last_leap, len(self.objectives) - most - 1)
         return [after - before for before, after in pairwise(self.objectives[first:])]
 
     def next_precision(self, mixture: Mixture, limits: _Limits) -> Precision:

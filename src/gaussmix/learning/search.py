@@ -7,7 +7,8 @@ import numpy as np
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
-from gaussmix.learning.em import Watch, fit_em, silent
+from gaussmix.learning.acceleration import Leaps
+from gaussmix.learning.em import Stride, Watch, fit_em, one_step, silent
 from gaussmix.learning.history import History
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
@@ -64,8 +65,9 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         steps: list[TraceStep] = []
         try:
             start = make_start(rows, settings, step, np.random.default_rng(sequence))
-            result = fit_em(rows, start, step, limits, _recording(watch, steps) if trace else watch)
-            result = _off_saddle(rows, result, step, limits, watch, steps if trace else None)
+            recording = _recording(watch, steps) if trace else watch
+            result = fit_em(rows, start, step, limits, recording, _stride(settings, step))
+            result = _off_saddle(rows, result, settings, step, limits, watch, steps if trace else None)
         except DegenerateComponentError as failure:
             failures.append(str(failure))
             continue
@@ -86,7 +88,13 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
 
 
 def _off_saddle(
-    rows: Rows, result: FitResult, step: MStep, limits: Limits, watch: Watch, steps: list[TraceStep] | None
+    rows: Rows,
+    result: FitResult,
+    settings: FitSettings,
+    step: MStep,
+    limits: Limits,
+    watch: Watch,
+    steps: list[TraceStep] | None,
 ) -> FitResult:
     """Set components that came out alike a little apart, and keep what EM makes of it if it is better.
 
@@ -98,13 +106,24 @@ def _off_saddle(
         return result
     again: list[TraceStep] = []
     start = nudged_apart(result.mixture, twins, rows, SADDLE_NUDGE)
-    escaped = fit_em(rows, start, step, limits, watch if steps is None else _recording(watch, again))
+    recording = watch if steps is None else _recording(watch, again)
+    escaped = fit_em(rows, start, step, limits, recording, _stride(settings, step))
     gain = escaped.objective - result.objective
     if escaped.outcome.collapse is not None or gain <= limits.tol * result.history.row_weight:
         return result
     if steps is not None:
         steps[:] = again
     return escaped
+
+
+def _stride(settings: FitSettings, step: MStep) -> Stride:
+    """How far to go at a time.
+
+    Longer steps are for objectives that EM never lowers, and for covariances that are free: along
+    directions without spread the prior holds them, and a longer step would not.
+    """
+    free = step.monotone and step.prior.floor() is None
+    return Leaps(step) if settings.acceleration == "auto" and free else one_step
 
 
 def _given_whole(settings: FitSettings) -> bool:

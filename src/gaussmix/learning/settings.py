@@ -12,6 +12,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import CovarianceFamily, covariance_family
 
 PRIORS = ("weak", "none")
+ACCELERATIONS = ("auto", "none")
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
 LARGEST = 2**63
@@ -19,6 +20,7 @@ DEFAULT_TOL = 1e-9
 DEFAULT_MAX_ITER = 10_000
 DEFAULT_N_INIT = 1
 DEFAULT_SEED = 0
+DEFAULT_ACCELERATION = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,8 @@ class FitSettings:
         Of everything random.
     given : GivenStart
         Parts of the first mixture.
+    acceleration : str
+        ``auto`` takes longer steps than EM's where it can, ``none`` EM's own only.
 
     Raises
     ------
@@ -94,6 +98,7 @@ class FitSettings:
     reg_covar: float = 0.0
     seed: int = DEFAULT_SEED
     given: GivenStart = GivenStart()
+    acceleration: str = DEFAULT_ACCELERATION
 
     def __post_init__(self) -> None:
         _whole("n_components", self.n_components, 1)
@@ -108,6 +113,8 @@ class FitSettings:
             raise SettingsError(
                 f"init_params must be one of {', '.join(INIT_METHODS)}; got {self.init_params!r}"
             )
+        if not isinstance(self.acceleration, str) or self.acceleration not in ACCELERATIONS:
+            raise SettingsError(f"acceleration must be 'auto' or None; got {self.acceleration!r}")
         covariance_family(self.covariance_type)
         # NumPy's numbers become Python's, which files and messages can hold.
         for name in ("n_components", "max_iter", "n_init", "seed"):

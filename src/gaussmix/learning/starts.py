@@ -26,6 +26,8 @@ from gaussmix.model.prior import WeakPrior
 from gaussmix.model.spread import longest_axis
 
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
+# No more partitions are looked for once so many were found again.
+REPEATED = 4
 # k-means partitions are compared on this many rows, after this many EM steps.
 TRIAL_ROWS, TRIAL_STEPS = 4096, 5
 
@@ -147,24 +149,38 @@ def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
 def _from_method(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
     sample = draw_sample(rows, settings, generator)
     method, n_trials = _METHODS[settings.init_params]
-    trials = []
-    for _ in range(n_trials):
+    # The same partition again, perhaps with other numbers, need not be judged again.
+    distinct: dict[bytes, FloatArray] = {}
+    n_repeated = 0
+    while len(distinct) + n_repeated < n_trials and n_repeated < REPEATED:
         shares = method(sample, settings.n_components, generator)
-        trials.append(_estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(rows)))
-    return trials[0] if n_trials == 1 else _most_promising(trials, sample, step, generator)
+        known = len(distinct)
+        distinct.setdefault(_regardless_of_order(shares), shares)
+        n_repeated += len(distinct) == known
+    trials = [
+        _estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(rows))
+        for shares in distinct.values()
+    ]
+    return trials[0] if len(trials) == 1 else _most_promising(trials, sample, step, generator)
+
+
+def _regardless_of_order(shares: FloatArray) -> bytes:
+    """The same for responsibilities (n, K) that differ only in the order of components."""
+    return shares[:, np.argsort(shares.argmax(axis=0), kind="stable")].tobytes()
 
 
 def _most_promising(
     trials: list[Mixture], sample: StartSample, step: MStep, generator: np.random.Generator
 ) -> Mixture:
-    """The start that a few EM steps on a few thousand rows take highest (Biernacki et al. 2003)."""
+    """Where a few EM steps on a few thousand rows get highest (Biernacki et al. 2003)."""
     judges = sample.rows
     if len(judges.matrix) > TRIAL_ROWS:
         judges = MemoryRows(*judges.sample(TRIAL_ROWS, generator))
     limits = Limits(tol=0.0, max_iter=TRIAL_STEPS, monotone=step.monotone)
     results = [fit_em(judges, trial, step, limits) for trial in trials]
     heights = [-np.inf if r.outcome.collapse is not None else r.objective for r in results]
-    return trials[int(np.argmax(heights))]
+    best = int(np.argmax(heights))
+    return trials[best] if results[best].outcome.collapse is not None else results[best].mixture
 
 
 def _from_responsibilities(
@@ -192,7 +208,7 @@ def _estimated(
     centring = rows.given_statistics(shares, middle, ScatterKind.TRACE)
     if not (centring.counts > 0.0).all():
         raise StartError(f"component {int(np.argmin(centring.counts)) + 1} starts without any row")
-    means = middle + centring.mean_offsets()
+    means = middle + centring.mean_offsets
     statistics = rows.given_statistics(shares, means, family.scatter)
     matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
     blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)

@@ -34,7 +34,10 @@ class Limits:
 
 
 def remaining_gain(history: History) -> float | None:
-    """Estimate by Aitken's method what the objective would still gain if EM went on for ever.
+    """Estimate what the objective would still gain if EM went on for ever.
+
+    After EM's own steps by Aitken's method; after longer ones the accelerator's estimate, which is of
+    the mixture before the latest.
 
     EM converges linearly in the end: gains shrink by a rate a < 1, so that after a gain g there
     are g (a + a^2 + ...) = g a / (1 - a) to come. The rate is the largest of the last three.
@@ -51,6 +54,8 @@ def remaining_gain(history: History) -> float | None:
     Mathematics 46 (1994) 373; McNicholas et al., Computational Statistics and Data Analysis 54
     (2010) 711. docs/adr/0002 has the measurements.
     """
+    if history.foreseen is not None and history.n_iterations > history.n_rough:
+        return history.foreseen
     signed = np.array(history.precise_gains(RATES + 1))
     # Gains of both signs (possible with reg_covar only) pass through zero without being small.
     if len(signed) <= RATES or not (np.all(signed > 0.0) or np.all(signed < 0.0)):
@@ -64,7 +69,7 @@ def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
     """Decide after an E-step whether to stop; None means go on."""
     iterations, steps = history.n_iterations, history.steps
     for gain in history.precise_gains(1):
-        if limits.monotone and gain < -history.conditioned_rounding:
+        if limits.monotone and gain < 0.0 and gain < -history.conditioned_rounding:
             return Outcome(
                 OutcomeKind.OBJECTIVE_FELL,
                 f"Stopped after {steps}: the objective fell by {-gain:.3g}, which EM cannot do beyond "
@@ -77,13 +82,17 @@ def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
             return Outcome(
                 OutcomeKind.CONVERGED, f"Converged after {steps}: the last one gained nothing but rounding."
             )
-        remaining = remaining_gain(history)
-        if remaining is not None and remaining < limits.tol * history.row_weight:
-            return Outcome(
-                OutcomeKind.CONVERGED,
-                f"Converged after {steps}: about {remaining / history.row_weight:.1g} nats a row are left to "
-                "gain from this start.",
-            )
+    remaining = remaining_gain(history)
+    # After a leap no gain of EM's own tells that only rounding is left.
+    if remaining is not None and (
+        remaining < limits.tol * history.row_weight
+        or (history.last_leap == iterations and remaining < history.rounding)
+    ):
+        return Outcome(
+            OutcomeKind.CONVERGED,
+            f"Converged after {steps}: about {remaining / history.row_weight:.1g} nats a row are left to "
+            "gain from this start.",
+        )
     if iterations >= limits.max_iter:
         return Outcome(OutcomeKind.ITERATION_LIMIT, _limit_sentence(history, steps))
     return None
@@ -95,7 +104,7 @@ def _limit_sentence(history: History, steps: str) -> str:
     remaining = remaining_gain(history)
     if remaining is not None:
         left = f"about {remaining / history.row_weight:.1g} nats a row are left to gain"
-    elif len(history.precise_gains(RATES + 1)) <= RATES:
+    elif history.n_leaps == 0 and len(history.precise_gains(RATES + 1)) <= RATES:
         left = "that is too few to estimate what is left to gain"
     else:
         left = "the gains are not shrinking yet"

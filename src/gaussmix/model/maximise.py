@@ -79,23 +79,24 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     -----
     McLachlan and Peel (2000), eq. 3.4 to 3.6; under the weak prior Chen and Tan (2009), eq. 2.6.
     """
-    emptied = is_emptied(statistics)
-    offsets = np.where(emptied[:, None], 0.0, statistics.mean_offsets())
-    kept_counts = np.where(emptied, 0.0, statistics.counts)
+    offsets, kept_counts = statistics.mean_offsets, statistics.counts
+    if (emptied := is_emptied(statistics)).any():
+        offsets = np.where(emptied[:, None], 0.0, offsets)
+        kept_counts = np.where(emptied, 0.0, kept_counts)
     weights = kept_counts / kept_counts.sum()
     means = current.means + offsets
-    held = Mixture(weights, means, current.covariances, current.family)
     try:
         successor = Mixture(weights, means, _covariances(statistics, current, step), current.family)
-        moved = _squared_lengths(successor, offsets)
+        cancelled = _squared_lengths(successor, offsets).max() > CANCELLED[statistics.precision]
         _refuse_collapsed(successor, step)
     except DegenerateComponentError:
-        # Rounding after a long way, or a collapse? Moving the means alone also raises the
-        # objective, and the next iteration sees the scatter from where the rows are.
-        if statistics.precision is Precision.SINGLE or _squared_lengths(held, offsets).max() > 1.0:
-            return held
-        raise
-    return held if moved.max() > CANCELLED[statistics.precision] else successor
+        # Rounding after a long way, or a collapse?
+        cancelled = statistics.precision is Precision.SINGLE or _squared_lengths(current, offsets).max() > 1.0
+        if not cancelled:
+            raise
+    # Moving the means alone also raises the objective, and the next iteration sees the scatter from
+    # where the rows are.
+    return Mixture(weights, means, current.covariances, current.family) if cancelled else successor
 
 
 def is_emptied(statistics: SufficientStatistics) -> NDArray[np.bool_]:
@@ -109,11 +110,11 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     counts = statistics.counts + step.prior.pseudo_rows
     scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
     shared = family.matrix_count(2) == 1
-    without = is_emptied(statistics) & (step.prior.pseudo_rows == 0.0) & (not shared)
-    covariances = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
-    if without.any():
-        covariances = covariances.copy()
-        covariances[without] = current.covariances[without]
+    if step.prior.pseudo_rows > 0.0 or shared or not (without := is_emptied(statistics)).any():
+        covariances = family.estimate(counts, scatter, n_features)
+    else:
+        estimated = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
+        covariances = np.where(_beside(without, estimated), current.covariances, estimated)
     if (floor := step.prior.floor()) is not None:
         covariances = family.add_matrix(covariances, floor)
     if step.reg_covar > 0.0:
@@ -121,9 +122,15 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     return covariances
 
 
+def _beside(flags: NDArray[np.bool_], array: FloatArray) -> NDArray[np.bool_]:
+    """Flags (K,) that broadcast along an array (K, ...)."""
+    return flags.reshape(-1, *[1] * (array.ndim - 1))
+
+
 def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
     """|P_k^T d_k|^2, how far each mean moved in its component's standard deviations: (K,)."""
-    lengths: FloatArray = np.diagonal(mixture.squared_distances(mixture.means - offsets))
+    whitened = mixture.family.whitened_steps(mixture.precision_factors, offsets[None])[0]
+    lengths: FloatArray = np.einsum("kd,kd->k", whitened, whitened)
     return lengths
 
 

@@ -1,7 +1,7 @@
 """Priors on the covariances: what is added to the statistics, and to the log-likelihood."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -85,13 +85,19 @@ class WeakPrior(Prior):
     strength: float
     covariance: FloatArray
     fixed: FloatArray | None
+    _scatters: dict[tuple[str, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def pseudo_rows(self) -> float:
         return 2.0 * self.strength
 
     def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:
-        return 2.0 * self.strength * family.reduce_scatter(self.covariance, n_components)
+        # The same in every iteration.
+        key = (family.name, n_components)
+        if key not in self._scatters:
+            reduced = family.reduce_scatter(self.covariance, n_components)
+            self._scatters[key] = 2.0 * self.strength * reduced
+        return self._scatters[key]
 
     def floor(self) -> FloatArray | None:
         return self.fixed

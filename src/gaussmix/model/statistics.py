@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -60,20 +61,21 @@ class SufficientStatistics:
         """N_k, the row weight of each component: (K,)."""
         return self.sums.counts
 
+    @cached_property
     def mean_offsets(self) -> FloatArray:
         """d_k = s_k / N_k, from the current mean to the new one; 0 for a component without rows: (K, D)."""
-        counts = self.counts[:, None]
-        return np.divide(self.sums.offsets, counts, out=np.zeros_like(self.sums.offsets), where=counts > 0.0)
+        counts = np.where(self.counts > 0.0, self.counts, 1.0)
+        offsets: FloatArray = self.sums.offsets / counts[:, None]
+        return offsets
 
     def recentred_scatter(self) -> FloatArray:
         """N_k times the covariance about the new means: S_k - N_k d_k d_k^T, of the same kind."""
-        offsets = self.mean_offsets()
-        return self.sums.scatter - _OUTER[self.kind](self.counts, offsets)
+        return self.sums.scatter - _OUTER[self.kind](self.counts, self.mean_offsets)
 
 
 _OUTER: dict[ScatterKind, Callable[[FloatArray, FloatArray], FloatArray]] = {
-    ScatterKind.FULL: lambda counts, d: np.einsum("k,ki,kj->kij", counts, d, d),
-    ScatterKind.POOLED: lambda counts, d: np.einsum("k,ki,kj->ij", counts, d, d),
+    ScatterKind.FULL: lambda counts, d: (counts[:, None] * d)[:, :, None] * d[:, None, :],
+    ScatterKind.POOLED: lambda counts, d: (counts[:, None] * d).T @ d,
     ScatterKind.DIAGONAL: lambda counts, d: counts[:, None] * d**2,
     ScatterKind.TRACE: lambda counts, d: counts * (d**2).sum(axis=1),
 }

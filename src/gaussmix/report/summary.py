@@ -95,7 +95,8 @@ def summarise(
         raise ValueError("a result without a review cannot be summarised")
     numbers = [int(i + 1 if row_numbers is None else row_numbers[i]) for i in review.unexplained]
     asked = {
-        name: getattr(settings, name) for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar")
+        name: getattr(settings, name)
+        for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar", "acceleration")
     }
     facts = {**_fit_facts(result, rows, review), "unexplained_rows": numbers, **asked}
     prior = None if settings.prior == "none" else settings.prior
@@ -176,6 +177,7 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "icl": scoring.icl(log_likelihood, n_parameters, row_weight, review.log_certainty),
         "bic_of_one_component": scoring.one_component_bic(rows, mixture.family),
         "n_iterations": result.n_iterations,
+        "n_passes": result.history.n_passes,
         "outcome": result.outcome.kind.value,
         "outcome_sentence": str(result.outcome),
         "converged": result.outcome.converged,

@@ -124,6 +124,29 @@ class CovarianceFamily(ABC):
     def least_rows(self, n_features: int) -> int:
         """Distinct rows below which a component's own covariance says nothing."""
 
+    @abstractmethod
+    def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
+        """P_k^T d of steps d (m, K, D) of the means, in their components' standard deviations: (m, K, D)."""
+
+    @abstractmethod
+    def coordinates(self, covariances: FloatArray) -> FloatArray:
+        """The covariances in coordinates without constraints (log standard deviations, roots): (Q,)."""
+
+    @abstractmethod
+    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """The covariances at coordinates (Q,)."""
+
+    @abstractmethod
+    def informed(
+        self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int
+    ) -> FloatArray:
+        """Changes of the coordinates (m, Q), scaled so that their squared length is their information.
+
+        The information is that of rows whose components are known, N_k of each: its quadratic form
+        is Kullback and Leibler's divergence to second order, times 2. ``factors`` are those of the
+        covariances that change.
+        """
+
     def permuted(self, covariances: FloatArray, order: np.ndarray) -> FloatArray:
         """The covariances with components taken in another order."""
         permuted: FloatArray = covariances[order]
@@ -136,7 +159,7 @@ class CovarianceFamily(ABC):
 
 def positive_or_named(variances: FloatArray) -> FloatArray:
     """Reciprocal square roots of variances; the first component with one that is not positive is named."""
-    wrong = ~(variances > 0.0)
+    wrong = ~((variances > 0.0) & (variances < np.inf))
     if wrong.any():
         component = int(np.argwhere(wrong)[0, 0])
         raise DegenerateComponentError(component, "has no spread left")

@@ -74,3 +74,21 @@ class Diag(CovarianceFamily):
 
     def least_rows(self, n_features: int) -> int:
         return 2
+
+    def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
+        whitened: FloatArray = steps * factors
+        return whitened
+
+    def coordinates(self, covariances: FloatArray) -> FloatArray:
+        logs: FloatArray = 0.5 * np.log(covariances).ravel()
+        return logs
+
+    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        variances: FloatArray = np.exp(2.0 * coordinates).reshape(n_components, n_features)
+        return variances
+
+    def informed(
+        self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int
+    ) -> FloatArray:
+        scaled: FloatArray = changes * np.repeat(np.sqrt(2.0 * counts), factors.shape[1])
+        return scaled

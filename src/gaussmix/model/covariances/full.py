@@ -3,7 +3,8 @@
 import numpy as np
 
 from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
-from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factor
+from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named, triangular_factor
+from gaussmix.model.covariances.roots import from_log_roots, informed_changes, log_roots
 from gaussmix.model.spread import whitener
 
 
@@ -28,6 +29,11 @@ class Full(CovarianceFamily):
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))
 
     def precision_factors(self, covariances: FloatArray) -> FloatArray:
+        if covariances.shape[-1] == 1:
+            # Each is a number: all at once, with the digits that the general way gives.
+            roots = 1.0 / positive_or_named(covariances)
+            factors: FloatArray = 1.0 / np.sqrt(covariances / roots / roots) / roots
+            return factors
         return np.stack([triangular_factor(c, k) for k, c in enumerate(covariances)])
 
     def precisions(self, factors: FloatArray) -> FloatArray:
@@ -70,3 +76,19 @@ class Full(CovarianceFamily):
 
     def least_rows(self, n_features: int) -> int:
         return n_features + 1
+
+    def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
+        whitened: FloatArray = (steps[:, :, None, :] @ factors)[:, :, 0, :]
+        return whitened
+
+    def coordinates(self, covariances: FloatArray) -> FloatArray:
+        return log_roots(covariances).ravel()
+
+    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return from_log_roots(coordinates.reshape(n_components, -1), n_features)
+
+    def informed(
+        self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int
+    ) -> FloatArray:
+        stacked = changes.reshape(len(changes), len(counts), -1)
+        return informed_changes(factors, counts, stacked).reshape(changes.shape)

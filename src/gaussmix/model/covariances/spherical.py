@@ -71,3 +71,21 @@ class Spherical(CovarianceFamily):
 
     def least_rows(self, n_features: int) -> int:
         return 2
+
+    def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
+        whitened: FloatArray = steps * factors[:, None]
+        return whitened
+
+    def coordinates(self, covariances: FloatArray) -> FloatArray:
+        logs: FloatArray = 0.5 * np.log(covariances)
+        return logs
+
+    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        variances: FloatArray = np.exp(2.0 * coordinates)
+        return variances
+
+    def informed(
+        self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int
+    ) -> FloatArray:
+        scaled: FloatArray = changes * np.sqrt(2.0 * n_features * counts)
+        return scaled

@@ -4,6 +4,7 @@ import numpy as np
 
 from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
 from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factor
+from gaussmix.model.covariances.roots import from_log_roots, informed_changes, log_roots
 from gaussmix.model.spread import whitener
 
 
@@ -77,3 +78,20 @@ class Tied(CovarianceFamily):
 
     def matrix_count(self, n_components: int) -> int:
         return 1
+
+    def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
+        whitened: FloatArray = steps @ factors
+        return whitened
+
+    def coordinates(self, covariances: FloatArray) -> FloatArray:
+        return log_roots(covariances[None]).ravel()
+
+    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        matrix: FloatArray = from_log_roots(coordinates[None], n_features)[0]
+        return matrix
+
+    def informed(
+        self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int
+    ) -> FloatArray:
+        pooled = counts.sum(keepdims=True)
+        return informed_changes(factors[None], pooled, changes[:, None]).reshape(changes.shape)
