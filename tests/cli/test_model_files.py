@@ -21,6 +21,8 @@ positive = st.floats(1e-300, 1e300)
 )
 def test_floats_read_back_bit_for_bit(tmp_path_factory, family, means, first, second):
     path = tmp_path_factory.mktemp("models") / "m.json"
+    # Where a part is shared, variances 600 digits apart have no common one.
+    second = first if "E" in family.mclust_name else second
     covariances = family.from_matrices(np.array([[[first]], [[second]]]))
     mixture = Mixture([0.1, 0.9], np.array(means)[:, None], covariances, family)
     save_model(SavedModel(mixture, ("x",), {"seed": 1}), path)

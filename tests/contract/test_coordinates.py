@@ -5,8 +5,12 @@ import pytest
 
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.model.coordinates import coordinates, informed, mixture_at
-from gaussmix.model.covariances import FAMILIES
+from gaussmix.model.covariances import FAMILIES, covariance_family
 from gaussmix.model.mixture import Mixture
+
+# Families in which small changes of coordinates lead out, and are led back to the nearest member.
+CURVED = ("VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
+STRAIGHT = [family for family in FAMILIES if family.name not in CURVED]
 
 
 def mixture_of(family, n_features, scales=1.0, n_components=3):
@@ -33,12 +37,14 @@ def divergence(one, other):
 @pytest.mark.parametrize("n_features", [1, 2, 5])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 def test_there_and_back(family, n_features):
-    scales = 10.0 ** np.linspace(-12.0, 12.0, n_features)
-    mixture = mixture_of(family, n_features, scales if family.name != "spherical" else 1.0)
+    # Where a part is shared and no axis stands for a column, columns cannot differ by 24 digits.
+    own_units = family in STRAIGHT and family.mclust_name[1] != "I"
+    scales = 10.0 ** np.linspace(-12.0, 12.0, n_features) if own_units else 1.0
+    mixture = mixture_of(family, n_features, scales)
     again = mixture_at(coordinates(mixture), mixture)
     np.testing.assert_allclose(again.weights, mixture.weights, rtol=1e-14)
     assert np.array_equal(again.means, mixture.means)
-    np.testing.assert_allclose(again.covariances, mixture.covariances, rtol=1e-12)
+    np.testing.assert_allclose(again.covariances, mixture.covariances, rtol=1e-11, atol=0.0)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5])
@@ -53,7 +59,7 @@ def test_any_place_is_a_mixture(family, n_features):
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5])
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+@pytest.mark.parametrize("family", STRAIGHT, ids=lambda f: f.name)
 def test_the_length_of_a_small_change_is_its_information(family, n_features):
     """n x divergence = 1/2 d^T I d + O(d^3), with I the information of n labelled rows."""
     mixture, n_rows = mixture_of(family, n_features), 7.0
@@ -63,6 +69,16 @@ def test_the_length_of_a_small_change_is_its_information(family, n_features):
         scaled = informed(mixture, n_rows * mixture.weights, change[None])[0]
         expected = 2.0 * n_rows * divergence(mixture, mixture_at(place + change, mixture))
         assert scaled @ scaled == pytest.approx(expected, rel=5e-3)
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_what_leads_out_of_a_family_is_led_back(name):
+    family = covariance_family(name)
+    mixture = mixture_of(family, 3)
+    place = coordinates(mixture)
+    moved = mixture_at(place + 0.1 * np.random.default_rng(0).normal(size=place.shape), mixture)
+    again = family.estimate(np.ones(3), moved.matrices, 3, moved.covariances)
+    np.testing.assert_allclose(again, moved.covariances, rtol=1e-6)
 
 
 def test_units_do_not_change_the_length():

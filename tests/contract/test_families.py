@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DegenerateComponentError, SettingsError
@@ -32,24 +33,65 @@ def expected_objective(rows, start, step, mixture):
     return float((shares * log_densities).sum()) + step.prior.log_density(mixture)
 
 
+def parts_of(mixture):
+    """Volumes (K,), shapes (K, D) and orientations (K, D, D), by nothing but linear algebra."""
+    matrices = mixture.matrices
+    volumes = np.linalg.det(matrices) ** (1.0 / mixture.n_features)
+    letter = mixture.family.mclust_name[2]
+    if letter == "I":
+        axes = np.stack([np.eye(mixture.n_features)] * mixture.n_components)
+    elif letter == "E":
+        mixed = (matrices / volumes[:, None, None] * np.array([1.0, 0.6, 0.3])[:, None, None]).sum(axis=0)
+        axes = np.stack([np.linalg.eigh(mixed)[1]] * mixture.n_components)
+    else:
+        axes = np.linalg.eigh(matrices)[1]
+    shapes = np.einsum("kji,kjl,kli->ki", axes, matrices, axes) / volumes[:, None]
+    return volumes, shapes, axes
+
+
+def wiggled(mixture, size, rng):
+    """A mixture near by that obeys the letters of the family: E parts move together, I parts do not move."""
+    family, (n_components, n_features) = mixture.family, mixture.means.shape
+    volumes, shapes, axes = parts_of(mixture)
+
+    def noise(letter, *shape):
+        drawn = size * rng.normal(size=(n_components, *shape))
+        return {"V": drawn, "E": np.broadcast_to(drawn[:1], drawn.shape), "I": np.zeros_like(drawn)}[letter]
+
+    volume, shape, orientation = family.mclust_name
+    stretch = noise(shape, n_features)
+    turn = noise(orientation, n_features, n_features)
+    axes = axes @ expm(turn - turn.transpose(0, 2, 1))
+    variances = (volumes * np.exp(noise(volume)))[:, None] * shapes
+    variances = variances * np.exp(stretch - stretch.mean(axis=1, keepdims=True))
+    matrices = (axes * variances[:, None, :]) @ axes.transpose(0, 2, 1)
+    weights = mixture.weights * np.exp(size * rng.normal(size=n_components))
+    means = mixture.means + size * rng.normal(size=mixture.means.shape)
+    return Mixture(weights / weights.sum(), means, family.compacted(matrices), family)
+
+
+def test_the_wiggle_keeps_what_the_letters_hold_together(fitted_step):
+    """A check of the check: without a wiggle all comes back, and families differ in what moves."""
+    for family in FAMILIES:
+        best = fitted_step(family, False)[-1]
+        same = wiggled(best, 0.0, np.random.default_rng(0))
+        np.testing.assert_allclose(same.matrices, best.matrices, rtol=1e-9, atol=1e-12)
+        moved = wiggled(best, 1e-2, np.random.default_rng(0))
+        volumes, shapes, _ = parts_of(moved)
+        assert (np.ptp(volumes) < 1e-12) == (family.mclust_name[0] == "E")
+        if family.mclust_name[1] == "E":
+            np.testing.assert_allclose(np.sort(shapes, axis=1), np.sort(shapes[:1], axis=1).repeat(3, 0))
+
+
 @pytest.mark.parametrize("prior", [False, True])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 def test_the_m_step_is_a_maximum(family, prior, fitted_step):
     rows, start, step, _, best = fitted_step(family, prior)
     top = expected_objective(rows, start, step, best)
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        tweak = 1.0 + 1e-3 * rng.normal(size=best.covariances.shape)
-        if best.covariances.ndim > 1 and best.covariances.shape[-1] == best.covariances.shape[-2]:
-            tweak = 0.5 * (tweak + np.swapaxes(tweak, -1, -2))
-        weights = best.weights * (1.0 + 1e-3 * rng.normal(size=3))
-        moved = Mixture(
-            weights / weights.sum(),
-            best.means + 1e-3 * rng.normal(size=best.means.shape),
-            best.covariances * tweak,
-            family,
-        )
-        assert expected_objective(rows, start, step, moved) < top
+    for size in (1e-3, 1e-2, 0.1):
+        for _ in range(20):
+            assert expected_objective(rows, start, step, wiggled(best, size, rng)) < top
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
@@ -63,13 +105,16 @@ def test_weak_prior_adds_pseudo_rows(family, fitted_step):
         scatters.append((shares[:, k, None] * centred).T @ centred)
     scatters = np.stack(scatters) + 1.4 * rows.covariance()
     counts = statistics.counts + 1.4
-    expected = {
-        "full": scatters / counts[:, None, None],
-        "tied": scatters.sum(axis=0) / counts.sum(),
-        "diag": np.diagonal(scatters, axis1=1, axis2=2) / counts[:, None],
-        "spherical": np.trace(scatters, axis1=1, axis2=2) / (4 * counts),
-    }[family.name]
-    np.testing.assert_allclose(found.covariances, expected, rtol=1e-10)
+    closed = {
+        "VVV": scatters / counts[:, None, None],
+        "EEE": np.stack([scatters.sum(axis=0) / counts.sum()] * 3),
+        "VVI": np.einsum("kii->ki", scatters / counts[:, None, None])[:, :, None] * np.eye(4),
+        "EEI": np.stack([np.diag(np.diag(scatters.sum(axis=0))) / counts.sum()] * 3),
+        "VII": (np.trace(scatters, axis1=1, axis2=2) / (4 * counts))[:, None, None] * np.eye(4),
+        "EII": np.stack([np.trace(scatters.sum(axis=0)) / (4 * counts.sum()) * np.eye(4)] * 3),
+    }
+    if family.mclust_name in closed:
+        np.testing.assert_allclose(found.matrices, closed[family.mclust_name], rtol=1e-10, atol=1e-14)
     assert step.prior.pseudo_rows == 1.4
 
 
@@ -79,7 +124,7 @@ def test_forms_of_one_covariance_agree(family, iris):
     covariances = family.from_matrices(matrices)
     written = family.matrices(covariances, 2, 4)
     factors = family.precision_factors(covariances)
-    precisions = family.precisions(factors)
+    precisions = family.precisions(factors, 2, 4)
     assert covariances.shape == family.shape(2, 4)
     np.testing.assert_allclose(family.from_precisions(precisions), covariances, rtol=1e-10)
     np.testing.assert_allclose(
@@ -95,29 +140,43 @@ def test_forms_of_one_covariance_agree(family, iris):
     np.testing.assert_allclose(
         family.matrices(family.add_matrix(covariances, 2.0 * np.eye(4)), 2, 4), written + 2.0 * np.eye(4)
     )
-    if family.matrix_count(2) == 2:
+    if not family.shared:
         assert np.array_equal(family.permuted(covariances, np.array([1, 0]))[0], covariances[1])
     whitened = family.whitened(iris - iris.mean(axis=0), np.cov(iris.T, bias=True))
-    expected = {"full": np.eye(4), "tied": np.eye(4), "diag": np.ones(4), "spherical": 1.0}[family.name]
     spread = np.cov(whitened.T, bias=True)
-    found = {"diag": np.diagonal(spread), "spherical": np.trace(spread)}.get(family.name, spread)
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    if family.mclust_name.endswith("II"):
+        assert np.trace(spread) == pytest.approx(1.0)
+    elif family.sees_correlation:
+        np.testing.assert_allclose(spread, np.eye(4), atol=1e-10)
+    else:
+        np.testing.assert_allclose(np.diagonal(spread), np.ones(4), atol=1e-10)
 
 
 def test_parameter_counts():
     counts = {f.name: f.n_covariance_parameters(3, 4) for f in FAMILIES}
-    assert counts == {"full": 30, "tied": 10, "diag": 12, "spherical": 3}
+    assert counts == {
+        "full": 30, "tied": 10, "diag": 12, "spherical": 3,
+        "EII": 1, "VII": 3, "EEI": 4, "VEI": 6, "EVI": 10, "VVI": 12, "EEE": 10,
+        "VEE": 12, "EVE": 16, "VVE": 18, "EEV": 22, "VEV": 24, "EVV": 28, "VVV": 30,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("alias", "name"), [("VVV", "full"), ("EEE", "tied"), ("VVI", "diag"), ("VII", "spherical")]
 )
-def test_mclusts_names_mean_the_same(alias, name):
-    assert covariance_family(alias) is covariance_family(name)
+def test_mclusts_names_mean_the_same_written_out(alias, name, fitted_step):
+    written, compact = (fitted_step(covariance_family(n), True)[-1] for n in (alias, name))
+    assert written.covariances.shape == (3, 4, 4)
+    assert np.array_equal(written.covariances, compact.matrices)
+
+
+@pytest.mark.parametrize(("name", "same"), [("E", "EII"), ("V", "VII")])
+def test_one_dimension_has_names_of_its_own(name, same):
+    assert covariance_family(name) is covariance_family(same)
 
 
 def test_an_unknown_family_is_an_error_that_lists_those_there_are():
-    with pytest.raises(SettingsError, match="full, VVV, tied"):
+    with pytest.raises(SettingsError, match="diag, spherical, EII"):
         covariance_family("round")
 
 

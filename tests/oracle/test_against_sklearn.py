@@ -18,7 +18,7 @@ def both(rows, covariance_type, n_iterations, reg_covar=0.0):
     n_features = rows.shape[1]
     means = rows[[10, 90]] * 1.01
     precisions = family.precisions(
-        family.precision_factors(family.from_matrices(np.stack([np.cov(rows.T)] * 2)))
+        family.precision_factors(family.from_matrices(np.stack([np.cov(rows.T)] * 2))), 2, n_features
     )
     start = {
         "weights_init": [0.4, 0.6],

@@ -46,6 +46,16 @@ class ScatterKind(Enum):
             return (n_features, n_features)
         return (n_components, n_features) if self is ScatterKind.DIAGONAL else (n_components,)
 
+    def reduced(self, matrices: FloatArray) -> FloatArray:
+        """Full scatters (K, D, D) as this kind."""
+        if self is ScatterKind.FULL:
+            return matrices
+        if self is ScatterKind.POOLED:
+            pooled: FloatArray = matrices.sum(axis=0)
+            return pooled
+        diagonals: FloatArray = np.einsum("kii->ki", matrices)
+        return diagonals if self is ScatterKind.DIAGONAL else np.asarray(diagonals.sum(axis=1))
+
 
 class Precision(Enum):
     """What the sums over a tile of rows are computed in; tiles are always added up in doubles."""

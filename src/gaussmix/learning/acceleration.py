@@ -21,9 +21,9 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 # Past steps that are remembered, and steps of EM's own before the first leap.
-MEMORY, PLAIN_STEPS = 5, 3
-# While each gain is below this share of the one before, EM needs no help.
-QUICK = 0.1
+MEMORY, PLAIN_STEPS = 5, 4
+# EM needs no help for so many more steps.
+FEW_STEPS = 3.0
 # Where the way ahead does not curve down, EM's step is stretched: twice as far each time, up to this.
 LONGEST = 64.0
 # A leap goes at most so many times farther than the last accepted one, after a refusal at most so
@@ -43,6 +43,8 @@ class Leaps:
     ----------
     step : MStep
         For the objective.
+    tol : float
+        What may be left to gain, in nats per unit of row weight.
 
     Notes
     -----
@@ -50,8 +52,8 @@ class Leaps:
     fit records never falls. Fixed points are EM's own, as leaps are made of EM's steps.
     """
 
-    def __init__(self, step: MStep) -> None:
-        self._step = step
+    def __init__(self, step: MStep, tol: float) -> None:
+        self._step, self._tol = step, tol
         self._current: Mixture | None = None
         self._counts = np.empty(0)
         self._place, self._move = np.empty(0), np.empty(0)
@@ -108,9 +110,15 @@ class Leaps:
             if not self._ways:
                 return None
             direction, history.foreseen = self._direction(current)
-            return None if _quick_enough(history) else mixture_at(place + direction, current)
+            return None if self._plain(history) else mixture_at(place + direction, current)
         except (DegenerateComponentError, np.linalg.LinAlgError):
             return None
+
+    def _plain(self, history: History) -> bool:
+        """Whether EM has only begun, or will have come to its end before leaps have found their way."""
+        if history.n_iterations < PLAIN_STEPS:
+            return True
+        return history.n_leaps == 0 and _steps_to_go(history, self._tol) <= FEW_STEPS
 
     def _remember(self, place: FloatArray, move: FloatArray) -> None:
         """Keep how EM's step changes along the way gone."""
@@ -169,9 +177,11 @@ def _orthonormal(products: FloatArray) -> FloatArray:
     return combinations
 
 
-def _quick_enough(history: History) -> bool:
-    """Whether EM itself has only begun, or comes so much nearer with each step that leaps would not help."""
-    if history.n_iterations < PLAIN_STEPS:
-        return True
+def _steps_to_go(history: History, tol: float) -> float:
+    """How many more steps EM itself would need, by its latest gains; infinite if they do not shrink."""
     before, gain = np.diff(history.objectives[-3:])
-    return history.n_leaps == 0 and bool(gain < QUICK * before)
+    enough = max(tol * history.row_weight, history.rounding)
+    if not 0.0 < gain < before:
+        return 0.0 if gain <= enough else np.inf
+    rate = gain / before
+    return float(np.log(max(gain * rate / (1.0 - rate) / enough, 1.0)) / -np.log(rate))

@@ -123,7 +123,7 @@ def _stride(settings: FitSettings, step: MStep) -> Stride:
     directions without spread the prior holds them, and a longer step would not.
     """
     free = step.monotone and step.prior.floor() is None
-    return Leaps(step) if settings.acceleration == "auto" and free else one_step
+    return Leaps(step, settings.tol) if settings.acceleration == "auto" and free else one_step
 
 
 def _given_whole(settings: FitSettings) -> bool:

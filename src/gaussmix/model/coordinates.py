@@ -33,7 +33,7 @@ def mixture_at(place: FloatArray, like: Mixture) -> Mixture:
     first, last = n_components, n_components * (1 + n_features)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         shares = np.exp(place[:first] - place[:first].max())
-        covariances = like.family.from_coordinates(place[last:], n_components, n_features)
+        covariances = like.family.from_coordinates(place[last:], like.covariances, n_features)
     means = place[first:last].reshape(n_components, n_features)
     if not (np.isfinite(place).all() and np.isfinite(covariances).all() and shares.min() > 0.0):
         raise DegenerateComponentError(None, "has left the range of numbers")

@@ -109,12 +109,11 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     family, n_features = current.family, current.n_features
     counts = statistics.counts + step.prior.pseudo_rows
     scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
-    shared = family.matrix_count(2) == 1
-    if step.prior.pseudo_rows > 0.0 or shared or not (without := is_emptied(statistics)).any():
-        covariances = family.estimate(counts, scatter, n_features)
+    if step.prior.pseudo_rows > 0.0 or family.shared or not (without := is_emptied(statistics)).any():
+        covariances = family.estimate(counts, scatter, n_features, current.covariances)
     else:
-        estimated = family.estimate(np.where(without, 1.0, counts), scatter, n_features)
-        covariances = np.where(_beside(without, estimated), current.covariances, estimated)
+        covariances = current.covariances.copy()
+        covariances[~without] = _estimate_of_some(~without, counts, scatter, current)
     if (floor := step.prior.floor()) is not None:
         covariances = family.add_matrix(covariances, floor)
     if step.reg_covar > 0.0:
@@ -122,9 +121,18 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
     return covariances
 
 
-def _beside(flags: NDArray[np.bool_], array: FloatArray) -> NDArray[np.bool_]:
-    """Flags (K,) that broadcast along an array (K, ...)."""
-    return flags.reshape(-1, *[1] * (array.ndim - 1))
+def _estimate_of_some(
+    kept: NDArray[np.bool_], counts: FloatArray, scatter: FloatArray, current: Mixture
+) -> FloatArray:
+    """The covariances of those components (K,) that have rows; the others have no say in what is shared."""
+    n_features = current.n_features
+    try:
+        return current.family.estimate(counts[kept], scatter[kept], n_features, current.covariances[kept])
+    except DegenerateComponentError as collapse:
+        if collapse.component is None:
+            raise
+        component = int(np.flatnonzero(kept)[collapse.component])
+        raise DegenerateComponentError(component, collapse.reason) from collapse
 
 
 def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
@@ -139,6 +147,5 @@ def _refuse_collapsed(mixture: Mixture, step: MStep) -> None:
     diagonals = mixture.family.factor_diagonals(mixture.precision_factors, n_components, n_features)
     collapsed = (diagonals * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
-        shared = mixture.family.matrix_count(2) == 1
-        component = None if shared else int(np.argmax(collapsed))
+        component = None if mixture.family.shared else int(np.argmax(collapsed))
         raise DegenerateComponentError(component, "has no spread left beyond rounding")

@@ -121,7 +121,7 @@ class Mixture:
     @property
     def precisions(self) -> FloatArray:
         """Inverse covariances, shaped as ``covariances``."""
-        return self.family.precisions(self.precision_factors)
+        return self.family.precisions(self.precision_factors, self.n_components, self.n_features)
 
     @property
     def matrices(self) -> FloatArray:

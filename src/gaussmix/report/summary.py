@@ -160,7 +160,7 @@ def _of_mixture(
 def _correlations(mixture: Mixture) -> list[list[list[float]]]:
     if not mixture.family.sees_correlation:
         return []
-    matrices = mixture.matrices[: mixture.family.matrix_count(mixture.n_components)]
+    matrices = mixture.matrices[:1] if mixture.family.shared else mixture.matrices
     scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
     correlations: list[list[list[float]]] = (matrices / scales[:, :, None] / scales[:, None, :]).tolist()
     return correlations

@@ -5,7 +5,6 @@ ask only these questions, and none asks a model for its name to decide what to d
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import lapack
@@ -21,30 +20,51 @@ FLAT = 4.0 * float(np.finfo(np.float64).eps)
 class CovarianceFamily(ABC):
     """A constraint on the covariances of a mixture of K components with D features."""
 
-    name: ClassVar[str]
-    """scikit-learn's name where there is one."""
-    mclust_name: ClassVar[str]
-    """The three letters of Celeux and Govaert (1995) that R's mclust uses."""
-    words: ClassVar[str]
+    name: str
+    """What users call it."""
+    mclust_name: str
+    """Three letters, for volume, shape and orientation (Celeux and Govaert 1995; R's mclust): E where
+    they are equal in all components, V where they vary, I where there is none to speak of."""
+    words: str
     """The constraint in words."""
-    words_in_one_dimension: ClassVar[str] = "each component has its own variance"
-    """The same where there is one feature."""
-    factor_form: ClassVar[FactorForm]
-    scatter: ClassVar[ScatterKind]
+    factor_form: FactorForm
+    scatter: ScatterKind
     """Which second moments the M-step needs."""
-    sees_correlation: ClassVar[bool]
-    """Whether a covariance has entries off its diagonal, so that collinear columns matter."""
+    free: bool = True
+    """Whether variances along some directions can be held fixed without a say in those along others."""
+
+    @property
+    def words_in_one_dimension(self) -> str:
+        """The constraint where there is one feature, and so no shape and no orientation."""
+        own = "each component has its own variance"
+        return own if self.mclust_name[0] == "V" else "all components share one variance"
+
+    @property
+    def sees_correlation(self) -> bool:
+        """Whether a covariance has entries off its diagonal, so that collinear columns matter."""
+        return self.mclust_name[2] != "I"
+
+    @property
+    def shared(self) -> bool:
+        """Whether all components have the same covariance."""
+        return "V" not in self.mclust_name
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Shape of ``covariances``."""
 
-    @abstractmethod
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters in the covariances."""
+        """Free parameters in the covariances: volumes, shapes and orientations, as many as vary."""
+        volume, shape, orientation = (
+            {"E": 1, "V": n_components, "I": 0}[letter] for letter in self.mclust_name
+        )
+        angles = n_features * (n_features - 1) // 2
+        return volume + shape * (n_features - 1) + orientation * angles
 
     @abstractmethod
-    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
         """Maximise the expected log-likelihood over the covariances.
 
         Parameters
@@ -55,11 +75,19 @@ class CovarianceFamily(ABC):
             N_k S_k about the new means (with a prior, pseudo-scatter included).
         n_features : int
             D.
+        current : array or None
+            The covariances so far, shaped as ``self.shape`` says: where a formula has to be iterated
+            it begins there, and ends no lower.
 
         Returns
         -------
         covariances
             Shaped as ``self.shape`` says.
+
+        Raises
+        ------
+        DegenerateComponentError
+            If a component's scatter is too flat for the formula.
         """
 
     @abstractmethod
@@ -73,7 +101,7 @@ class CovarianceFamily(ABC):
         """
 
     @abstractmethod
-    def precisions(self, factors: FloatArray) -> FloatArray:
+    def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Inverse covariances from their factors, shaped as ``self.shape`` says."""
 
     @abstractmethod
@@ -85,12 +113,17 @@ class CovarianceFamily(ABC):
         """The covariances written out as K matrices: (K, D, D)."""
 
     @abstractmethod
-    def from_matrices(self, matrices: FloatArray) -> FloatArray:
-        """The nearest covariances of this family to K given matrices (K, D, D), all counted alike."""
+    def compacted(self, matrices: FloatArray) -> FloatArray:
+        """What ``matrices`` has written out (K, D, D), shaped as ``self.shape`` says again."""
 
-    @abstractmethod
+    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+        """The likeliest covariances of this family for K given matrices (K, D, D), all counted alike."""
+        n_components, n_features = matrices.shape[:2]
+        return self.estimate(np.ones(n_components), self.scatter.reduced(matrices), n_features)
+
     def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
         """One scatter matrix (D, D), the same for every component, as this family's scatter kind."""
+        return self.scatter.reduced(np.broadcast_to(matrix, (n_components, *matrix.shape)))
 
     @abstractmethod
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
@@ -133,8 +166,14 @@ class CovarianceFamily(ABC):
         """The covariances in coordinates without constraints (log standard deviations, roots): (Q,)."""
 
     @abstractmethod
-    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        """The covariances at coordinates (Q,)."""
+    def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
+        """The covariances at coordinates (Q,), or the nearest there are; ``current`` ones are not far off.
+
+        Raises
+        ------
+        DegenerateComponentError
+            If there are none.
+        """
 
     @abstractmethod
     def informed(
@@ -151,10 +190,6 @@ class CovarianceFamily(ABC):
         """The covariances with components taken in another order."""
         permuted: FloatArray = covariances[order]
         return permuted
-
-    def matrix_count(self, n_components: int) -> int:
-        """How many different covariances there are: K, or 1 where all components share theirs."""
-        return n_components
 
 
 def positive_or_named(variances: FloatArray) -> FloatArray:

@@ -15,21 +15,19 @@ class Diag(CovarianceFamily):
     words = "each component has its own variance along each feature, without correlation"
     factor_form = FactorForm.DIAGONAL
     scatter = ScatterKind.DIAGONAL
-    sees_correlation = False
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features)
 
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features
-
-    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
         return scatter / counts[:, None]
 
     def precision_factors(self, covariances: FloatArray) -> FloatArray:
         return positive_or_named(covariances)
 
-    def precisions(self, factors: FloatArray) -> FloatArray:
+    def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors**2
 
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
@@ -38,11 +36,9 @@ class Diag(CovarianceFamily):
     def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return covariances[:, :, None] * np.eye(n_features)
 
-    def from_matrices(self, matrices: FloatArray) -> FloatArray:
-        return np.diagonal(matrices, axis1=1, axis2=2).copy()
-
-    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
-        return np.broadcast_to(np.diagonal(matrix), (n_components, matrix.shape[0]))
+    def compacted(self, matrices: FloatArray) -> FloatArray:
+        variances: FloatArray = np.einsum("kii->ki", matrices).copy()
+        return variances
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         logs: FloatArray = np.log(factors).sum(axis=1)
@@ -83,8 +79,8 @@ class Diag(CovarianceFamily):
         logs: FloatArray = 0.5 * np.log(covariances).ravel()
         return logs
 
-    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        variances: FloatArray = np.exp(2.0 * coordinates).reshape(n_components, n_features)
+    def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
+        variances: FloatArray = np.exp(2.0 * coordinates).reshape(current.shape)
         return variances
 
     def informed(

@@ -16,15 +16,13 @@ class Full(CovarianceFamily):
     words = "each component has its own volume, shape and orientation"
     factor_form = FactorForm.FULL
     scatter = ScatterKind.FULL
-    sees_correlation = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
 
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features * (n_features + 1) // 2
-
-    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
         covariances = scatter / counts[:, None, None]
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))
 
@@ -36,21 +34,18 @@ class Full(CovarianceFamily):
             return factors
         return np.stack([triangular_factor(c, k) for k, c in enumerate(covariances)])
 
-    def precisions(self, factors: FloatArray) -> FloatArray:
+    def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors @ factors.transpose(0, 2, 1)
 
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
         # The inverse of an inverse: the factor of the precision makes the covariance.
-        return self.precisions(self.precision_factors(precisions))
+        return self.precisions(self.precision_factors(precisions), *precisions.shape[:2])
 
     def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return covariances
 
-    def from_matrices(self, matrices: FloatArray) -> FloatArray:
+    def compacted(self, matrices: FloatArray) -> FloatArray:
         return matrices
-
-    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
-        return np.broadcast_to(matrix, (n_components, *matrix.shape))
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         logs: FloatArray = np.log(self.factor_diagonals(factors, n_components, n_features)).sum(axis=1)
@@ -84,8 +79,12 @@ class Full(CovarianceFamily):
     def coordinates(self, covariances: FloatArray) -> FloatArray:
         return log_roots(covariances).ravel()
 
-    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        return from_log_roots(coordinates.reshape(n_components, -1), n_features)
+    def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
+        matrices = from_log_roots(coordinates.reshape(len(current), -1), n_features)
+        # Where not all matrices will do, the nearest that will are taken.
+        if self.free or not np.isfinite(matrices).all():
+            return matrices
+        return self.estimate(np.ones(len(current)), matrices, n_features, current)
 
     def informed(
         self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int

@@ -3,15 +3,45 @@
 from gaussmix.errors import SettingsError
 from gaussmix.model.covariances.contract import CovarianceFamily
 from gaussmix.model.covariances.diag import Diag
+from gaussmix.model.covariances.eei import EEI
+from gaussmix.model.covariances.eev import EEV
+from gaussmix.model.covariances.eii import EII
+from gaussmix.model.covariances.eve import EVE
+from gaussmix.model.covariances.evi import EVI
+from gaussmix.model.covariances.evv import EVV
 from gaussmix.model.covariances.full import Full
 from gaussmix.model.covariances.spherical import Spherical
 from gaussmix.model.covariances.tied import Tied
+from gaussmix.model.covariances.vee import VEE
+from gaussmix.model.covariances.vei import VEI
+from gaussmix.model.covariances.vev import VEV
+from gaussmix.model.covariances.vve import VVE
+from gaussmix.model.covariances.written import Written
 
-FAMILIES: tuple[CovarianceFamily, ...] = (Full(), Tied(), Diag(), Spherical())
+# scikit-learn's four, with covariances of scikit-learn's shapes.
+_SCIKIT_LEARN: tuple[CovarianceFamily, ...] = (Full(), Tied(), Diag(), Spherical())
+# mclust's fourteen, with a covariance (D, D) written out for each component.
+_MCLUST: tuple[CovarianceFamily, ...] = (
+    Written(EII(), "EII"),
+    Written(Spherical(), "VII"),
+    Written(EEI(), "EEI"),
+    Written(VEI(), "VEI"),
+    Written(EVI(), "EVI"),
+    Written(Diag(), "VVI"),
+    Written(Tied(), "EEE"),
+    VEE(),
+    EVE(),
+    VVE(),
+    EEV(),
+    VEV(),
+    EVV(),
+    Written(Full(), "VVV"),
+)
+FAMILIES: tuple[CovarianceFamily, ...] = (*_SCIKIT_LEARN, *_MCLUST)
+# In one dimension there is volume only, equal or varying.
+ONE_DIMENSION = {"E": "EII", "V": "VII"}
 
-_BY_NAME: dict[str, CovarianceFamily] = {
-    name: family for family in FAMILIES for name in (family.name, family.mclust_name)
-}
+_BY_NAME: dict[str, CovarianceFamily] = {family.name: family for family in FAMILIES}
 
 
 def covariance_family(name: object) -> CovarianceFamily:
@@ -22,7 +52,8 @@ def covariance_family(name: object) -> CovarianceFamily:
     SettingsError
         If there is no such model; the message lists those there are.
     """
-    family = _BY_NAME.get(name) if isinstance(name, str) else None
+    family = _BY_NAME.get(ONE_DIMENSION.get(name, name)) if isinstance(name, str) else None
     if family is None:
-        raise SettingsError(f"covariance_type must be one of {', '.join(_BY_NAME)}; got {name!r}")
+        known = ", ".join([*_BY_NAME, *ONE_DIMENSION])
+        raise SettingsError(f"covariance_type must be one of {known}; got {name!r}")
     return family

@@ -14,21 +14,19 @@ class Spherical(CovarianceFamily):
     words = "each component is a sphere with its own volume"
     factor_form = FactorForm.ISOTROPIC
     scatter = ScatterKind.TRACE
-    sees_correlation = False
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)
 
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components
-
-    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
         return scatter / (n_features * counts)
 
     def precision_factors(self, covariances: FloatArray) -> FloatArray:
         return positive_or_named(covariances)
 
-    def precisions(self, factors: FloatArray) -> FloatArray:
+    def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors**2
 
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
@@ -37,12 +35,8 @@ class Spherical(CovarianceFamily):
     def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return covariances[:, None, None] * np.eye(n_features)
 
-    def from_matrices(self, matrices: FloatArray) -> FloatArray:
-        means: FloatArray = np.diagonal(matrices, axis1=1, axis2=2).mean(axis=1)
-        return means
-
-    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
-        return np.full(n_components, np.trace(matrix))
+    def compacted(self, matrices: FloatArray) -> FloatArray:
+        return matrices[:, 0, 0].copy()
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return n_features * np.log(factors)
@@ -80,7 +74,7 @@ class Spherical(CovarianceFamily):
         logs: FloatArray = 0.5 * np.log(covariances)
         return logs
 
-    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+    def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
         variances: FloatArray = np.exp(2.0 * coordinates)
         return variances
 

@@ -14,18 +14,15 @@ class Tied(CovarianceFamily):
     name = "tied"
     mclust_name = "EEE"
     words = "all components share one volume, shape and orientation"
-    words_in_one_dimension = "all components share one variance"
     factor_form = FactorForm.SHARED
     scatter = ScatterKind.POOLED
-    sees_correlation = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)
 
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features * (n_features + 1) // 2
-
-    def estimate(self, counts: FloatArray, scatter: FloatArray, n_features: int) -> FloatArray:
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
         covariance = scatter / counts.sum()
         symmetric: FloatArray = 0.5 * (covariance + covariance.T)
         return symmetric
@@ -33,22 +30,19 @@ class Tied(CovarianceFamily):
     def precision_factors(self, covariances: FloatArray) -> FloatArray:
         return triangular_factor(covariances, None)
 
-    def precisions(self, factors: FloatArray) -> FloatArray:
+    def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors @ factors.T
 
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
         # The inverse of an inverse: the factor of the precision makes the covariance.
-        return self.precisions(self.precision_factors(precisions))
+        return self.precisions(self.precision_factors(precisions), *precisions.shape[:2])
 
     def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
 
-    def from_matrices(self, matrices: FloatArray) -> FloatArray:
-        mean: FloatArray = matrices.mean(axis=0)
-        return mean
-
-    def reduce_scatter(self, matrix: FloatArray, n_components: int) -> FloatArray:
-        return n_components * matrix
+    def compacted(self, matrices: FloatArray) -> FloatArray:
+        first: FloatArray = matrices[0]
+        return first
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.full(n_components, np.log(np.diagonal(factors)).sum())
@@ -76,9 +70,6 @@ class Tied(CovarianceFamily):
     def permuted(self, covariances: FloatArray, order: np.ndarray) -> FloatArray:
         return covariances
 
-    def matrix_count(self, n_components: int) -> int:
-        return 1
-
     def whitened_steps(self, factors: FloatArray, steps: FloatArray) -> FloatArray:
         whitened: FloatArray = steps @ factors
         return whitened
@@ -86,7 +77,7 @@ class Tied(CovarianceFamily):
     def coordinates(self, covariances: FloatArray) -> FloatArray:
         return log_roots(covariances[None]).ravel()
 
-    def from_coordinates(self, coordinates: FloatArray, n_components: int, n_features: int) -> FloatArray:
+    def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
         matrix: FloatArray = from_log_roots(coordinates[None], n_features)[0]
         return matrix
 

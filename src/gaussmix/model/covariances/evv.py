@@ -1,0 +1,26 @@
+"""Components have one size, each its own shape and orientation."""
+
+import numpy as np
+
+from gaussmix.errors import DegenerateComponentError
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.model.covariances.full import Full
+
+
+class EVV(Full):
+    """lambda C_k with |C_k| = 1 (Celeux and Govaert 1995, model 4)."""
+
+    name = mclust_name = "EVV"
+    words = "all components have one volume; each has its own shape and orientation"
+    free = False
+
+    def estimate(
+        self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
+    ) -> FloatArray:
+        signs, log_determinants = np.linalg.slogdet(scatter)
+        flat = ~((signs > 0.0) & np.isfinite(log_determinants))
+        if flat.any():
+            raise DegenerateComponentError(int(np.argmax(flat)), "has no spread left along one of its axes")
+        sizes = np.exp(log_determinants / n_features)
+        matrices = (sizes.sum() / counts.sum() / sizes)[:, None, None] * scatter
+        return np.asarray(0.5 * (matrices + matrices.transpose(0, 2, 1)))
