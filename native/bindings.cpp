@@ -8,6 +8,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
+
 namespace nb = nanobind;
 using namespace gaussmix;
 
@@ -56,13 +58,17 @@ int64_t factor_size(FactorForm form, int64_t k, int64_t d) {
 }
 
 Components checked_components(const In &log_weights, const In &means, const In &factors,
-                              const In &log_determinants, FactorForm form, ScatterKind scatter, int64_t d) {
+                              const In &log_determinants, FactorForm form, double log_background,
+                              ScatterKind scatter, int64_t d) {
     const int64_t k = int64_t(log_weights.size());
     expect(k > 0 && d > 0, "there must be components and features");
     expect(int64_t(means.size()) == k * d && int64_t(log_determinants.size()) == k,
            "means do not fit the rows");
     expect(int64_t(factors.size()) == factor_size(form, k, d), "factors do not fit their form");
-    return {log_weights.data(), means.data(), factors.data(), log_determinants.data(), form, scatter, k};
+    expect(log_background < std::numeric_limits<double>::infinity(), // false of NaN, too
+           "the background's log density must be a number or minus infinity");
+    return {log_weights.data(), means.data(), factors.data(), log_determinants.data(), form, scatter, k,
+            log_background};
 }
 
 // Whether this is the thread on which Python answers signals.
@@ -97,11 +103,13 @@ template <typename Work> void unlocked(const Work &work) {
 // Returns (log_likelihood, row_weight); raises KeyboardInterrupt within a fraction of a second.
 template <typename Real>
 nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
-                  In log_determinants, const std::string &form, const std::string &scatter, Out counts,
-                  Out squared_counts, Out offsets, Out moments, bool single, int n_threads) {
+                  In log_determinants, const std::string &form, double log_background,
+                  const std::string &scatter, Out counts, Out squared_counts, Out offsets, Out moments,
+                  bool single, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
-    const Components components = checked_components(log_weights, means, factors, log_determinants,
-                                                     form_named(form), kind_named(scatter), d);
+    const Components components =
+        checked_components(log_weights, means, factors, log_determinants, form_named(form), log_background,
+                           kind_named(scatter), d);
     expect(!weights || int64_t(weights->size()) == n, "one weight a row");
     expect(int64_t(counts.size()) == k && int64_t(squared_counts.size()) == k &&
                int64_t(offsets.size()) == k * d &&
@@ -170,11 +178,12 @@ void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Ou
 // that are given.
 template <typename Real>
 void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log_determinants,
-               const std::string &form, std::optional<Labels> labels, std::optional<Out> shares,
-               std::optional<Out> log_densities, std::optional<Out> distances, int n_threads) {
+               const std::string &form, double log_background, std::optional<Labels> labels,
+               std::optional<Out> shares, std::optional<Out> log_densities, std::optional<Out> distances,
+               int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
     const Components components = checked_components(log_weights, means, factors, log_determinants,
-                                                     form_named(form), ScatterKind::trace, d);
+                                                     form_named(form), log_background, ScatterKind::trace, d);
     expect((!labels || int64_t(labels->size()) == n) && (!shares || int64_t(shares->size()) == n * k) &&
                (!log_densities || int64_t(log_densities->size()) == n) &&
                (!distances || int64_t(distances->size()) == n * k),
@@ -192,12 +201,12 @@ template <typename Real>
 void define(nb::module_ &module, const char *sums, const char *scores, const char *given) {
     module.def(sums, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
                nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
-               nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("offsets"),
-               nb::arg("moments"), nb::arg("single"), nb::arg("n_threads"));
+               nb::arg("log_background"), nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"),
+               nb::arg("offsets"), nb::arg("moments"), nb::arg("single"), nb::arg("n_threads"));
     module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
-               nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("labels").none(),
-               nb::arg("shares").none(), nb::arg("log_densities").none(), nb::arg("distances").none(),
-               nb::arg("n_threads"));
+               nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("log_background"),
+               nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("log_densities").none(),
+               nb::arg("distances").none(), nb::arg("n_threads"));
     module.def(given, &given_sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(),
                nb::arg("responsibilities").none(), nb::arg("centres"), nb::arg("scatter"), nb::arg("counts"),
                nb::arg("squared_counts"), nb::arg("offsets"), nb::arg("moments"), nb::arg("n_threads"));

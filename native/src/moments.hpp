@@ -163,7 +163,7 @@ double weighted_distances(const Tile<Real> &tile, const Real *squared /* (T,) */
 
 // Adds s_k and S_k of all components. About a common centre m (Prepared::about_centre), what is added
 // to the offsets is sum_t r_kt (x_t - m), to a diagonal scatter sum_t r_kt (x_t - m)^2, and to a pooled
-// scatter the total scatter about m.
+// scatter the total scatter about m, of each row as much as the components hold of it.
 template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real> &mixture, Sums &sums) {
     const int64_t n = mixture.n_components, d = tile.d;
     if (mixture.about_centre)

@@ -16,6 +16,8 @@ std::vector<double> centre_of(const Components &components, int64_t d) {
     double total = 0.0;
     for (int64_t k = 0; k < components.n_components; ++k)
         total += std::exp(components.log_weights[k]);
+    if (total == 0.0) // all is background
+        return centre;
     for (int64_t k = 0; k < components.n_components; ++k)
         for (int64_t i = 0; i < d; ++i)
             centre[size_t(i)] += std::exp(components.log_weights[k]) / total * components.means[k * d + i];
@@ -92,6 +94,7 @@ template <typename Real> Prepared<Real> prepare(const Components &components, in
     prepared.n_features = d;
     prepared.form = components.form;
     prepared.scatter = components.scatter;
+    prepared.log_background = Real(components.log_background);
     prepared.centre = centre_of(components, d);
     prepared.about_centre =
         pays_about_centre(components) && near_centre(components, prepared.centre, SHARED_GATE<Real>);

@@ -3,6 +3,7 @@
 
 #include "gaussmix/kernel.hpp"
 
+#include <limits>
 #include <vector>
 
 namespace gaussmix {
@@ -35,6 +36,9 @@ template <typename Real> struct Prepared {
     // full, shared: panels one after another, or (D, D) up to SMALL_FEATURES; else (K, D) or (K,)
     std::vector<Real> factors;
     std::vector<Real> constants; // (K,), log w_k + log |P_k| - D/2 log 2 pi
+    Real log_background = -std::numeric_limits<Real>::infinity();
+
+    bool has_background() const { return log_background > -std::numeric_limits<Real>::infinity(); }
 
     // Where the factor of component k begins.
     const Real *factor(int64_t k) const {

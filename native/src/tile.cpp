@@ -12,8 +12,11 @@ namespace {
 
 // Labels, responsibilities and log densities of the first `count` rows of a tile that holds log
 // densities by component.
-void write_scores(Tile<double> &tile, int64_t k, int64_t row, int64_t count, const Scores &scores) {
+void write_scores(Tile<double> &tile, const Prepared<double> &mixture, int64_t row, int64_t count,
+                  const Scores &scores) {
     constexpr int lanes = LANES<double>;
+    const int64_t k = mixture.n_components;
+    const bool background = mixture.has_background();
     for (int64_t t = 0; t < count; t += lanes) {
         double *column = &tile.shares[t];
         Vec<double> largest = load(column), label = {}, total = {};
@@ -21,6 +24,12 @@ void write_scores(Tile<double> &tile, int64_t k, int64_t row, int64_t count, con
             const Vec<double> value = load(column + c * tile.size);
             label = value > largest ? broadcast(double(c)) : label;
             largest = larger(largest, value);
+        }
+        if (background) {
+            const Vec<double> value = broadcast(mixture.log_background);
+            label = value > largest ? broadcast(-1.0) : label; // a component as likely keeps the row
+            largest = larger(largest, value);
+            total = exp_nonpositive(value - largest);
         }
         if (scores.shares != nullptr || scores.log_densities != nullptr)
             for (int64_t c = 0; c < k; ++c) {
@@ -74,10 +83,7 @@ void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t 
         fill(tile, rows, row, count, mixture.centre.data());
         fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
         log_densities(tile, mixture);
-        if (rows.weights == nullptr && count == tile.size)
-            normalise_unweighted(tile, mixture.n_components, sums);
-        else
-            normalise(tile, mixture.n_components, sums);
+        share_out(tile, mixture, rows.weights == nullptr && count == tile.size, sums);
         add_moments(tile, mixture, sums);
     }
 }
@@ -96,7 +102,7 @@ void block_scores(const Rows<Given> &rows, const Prepared<double> &mixture, int6
         log_densities(tile, bare);
         if (scores.distances != nullptr)
             write_distances(tile, mixture.constants, row, count, scores.distances);
-        write_scores(tile, mixture.n_components, row, count, scores);
+        write_scores(tile, mixture, row, count, scores);
     }
 }
 
@@ -133,7 +139,7 @@ void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool g
                         count, unweighted);
         } else {
             log_densities(tile, mixture);
-            normalise(tile, at.k, unweighted);
+            share_out(tile, mixture, false, unweighted);
         }
         add_tile(exact, at, tile, mixture, weights.data(), count);
     }

@@ -47,7 +47,7 @@ template <typename Real> struct Tile {
     Buffer<Real> centred;   // (D, T), rows less a mean
     Buffer<Real> scaled;    // (D, T), whitened, weighted or squared rows
     Buffer<Real> group;     // (D, GROUP), rows of one group less a mean
-    Buffer<Real> weights;   // (T,)
+    Buffer<Real> weights;   // (T,), of rows; then, beside a background, what of them the components hold
     Buffer<Real> shares;    // (K, T), log densities, then responsibilities times weights
     Buffer<Real> distances; // (K, T), squared, before they are divided by a variance; isotropic only
     Buffer<Real> totals;    // (T,), scratch

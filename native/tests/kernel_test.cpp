@@ -32,6 +32,7 @@ struct Problem {
     FactorForm form;
     ScatterKind kind;
     std::vector<double> rows, weights, log_weights, means, factors, log_determinants;
+    double log_background = -INFINITY;
 };
 
 Components components_of(const Problem &p) {
@@ -41,7 +42,8 @@ Components components_of(const Problem &p) {
             p.log_determinants.data(),
             p.form,
             p.kind,
-            p.k};
+            p.k,
+            p.log_background};
 }
 
 template <typename Given> Rows<Given> rows_of(const Problem &p, const std::vector<Given> &values) {
@@ -68,7 +70,7 @@ std::vector<double> full_factor(const Problem &p, int64_t k) {
 Problem random_problem(int64_t n, int64_t d, int64_t k, FactorForm form, ScatterKind kind, bool weighted) {
     std::mt19937_64 engine(unsigned(n + 31 * d + 101 * k));
     std::normal_distribution<double> normal;
-    Problem p{n, d, k, form, kind, {}, {}, {}, {}, {}, {}};
+    Problem p{n, d, k, form, kind, {}, {}, {}, {}, {}, {}, -INFINITY};
     for (int64_t i = 0; i < n * d; ++i)
         p.rows.push_back(2.0 * normal(engine) + 3.0);
     for (int64_t i = 0; weighted && i < n; ++i)
@@ -112,33 +114,57 @@ struct Result {
     Result(const Result &) = delete;
 };
 
+// What a mixture says of one row.
+struct RowScores {
+    int label = 0;
+    double log_density;
+    std::vector<double> shares; // (K,)
+};
+
+RowScores row_by_definition(const Problem &p, const std::vector<std::vector<double>> &factors,
+                            const double *x /* (D,) */) {
+    RowScores found;
+    double largest = -INFINITY, total = 0.0;
+    for (int64_t c = 0; c < p.k; ++c) {
+        double squares = 0.0;
+        for (int64_t j = 0; j < p.d; ++j) {
+            double y = 0.0;
+            for (int64_t a = 0; a <= j; ++a)
+                y += (x[a] - p.means[size_t(c * p.d + a)]) * factors[size_t(c)][size_t(a * p.d + j)];
+            squares += y * y;
+        }
+        found.shares.push_back(p.log_weights[size_t(c)] + p.log_determinants[size_t(c)] - 0.5 * squares -
+                               0.5 * double(p.d) * std::log(2.0 * M_PI));
+        if (found.shares.back() > largest) {
+            largest = found.shares.back();
+            found.label = int(c);
+        }
+    }
+    if (p.log_background > largest) {
+        largest = p.log_background;
+        found.label = -1;
+    }
+    for (double &share : found.shares)
+        total += share = std::exp(share - largest);
+    total += std::exp(p.log_background - largest);
+    for (double &share : found.shares)
+        share /= total;
+    found.log_density = largest + std::log(total);
+    return found;
+}
+
 void by_definition(const Problem &p, Result &out) {
     std::vector<std::vector<double>> factors;
     for (int64_t c = 0; c < p.k; ++c)
         factors.push_back(full_factor(p, c));
-    std::vector<double> terms(static_cast<size_t>(p.k));
     for (int64_t i = 0; i < p.n; ++i) {
         const double *x = p.rows.data() + i * p.d;
         const double weight = p.weights.empty() ? 1.0 : p.weights[size_t(i)];
-        double largest = -INFINITY, total = 0.0;
-        for (int64_t c = 0; c < p.k; ++c) {
-            double squares = 0.0;
-            for (int64_t j = 0; j < p.d; ++j) {
-                double y = 0.0;
-                for (int64_t a = 0; a <= j; ++a)
-                    y += (x[a] - p.means[size_t(c * p.d + a)]) * factors[size_t(c)][size_t(a * p.d + j)];
-                squares += y * y;
-            }
-            terms[size_t(c)] = p.log_weights[size_t(c)] + p.log_determinants[size_t(c)] - 0.5 * squares -
-                               0.5 * double(p.d) * std::log(2.0 * M_PI);
-            largest = std::max(largest, terms[size_t(c)]);
-        }
-        for (double &term : terms)
-            total += term = std::exp(term - largest);
-        out.sums.log_likelihood += weight * (largest + std::log(total));
+        const RowScores row = row_by_definition(p, factors, x);
+        out.sums.log_likelihood += weight * row.log_density;
         out.sums.row_weight += weight;
         for (int64_t c = 0; c < p.k; ++c) {
-            const double share = terms[size_t(c)] / total, r = share * weight;
+            const double share = row.shares[size_t(c)], r = share * weight;
             out.counts[size_t(c)] += r;
             out.squared[size_t(c)] += r * share;
             for (int64_t a = 0; a < p.d; ++a) {
@@ -215,6 +241,58 @@ void compare_floats(const Problem &p) {
     check(close(single.scatter, exact.scatter, 1e6), "scatter in single precision");
 }
 
+// Labels, responsibilities and log densities of each row.
+void compare_scores(const Problem &p) {
+    std::vector<std::vector<double>> factors;
+    for (int64_t c = 0; c < p.k; ++c)
+        factors.push_back(full_factor(p, c));
+    std::vector<int32_t> labels(static_cast<size_t>(p.n));
+    std::vector<double> shares(size_t(p.n * p.k)), log_densities(size_t(p.n)), distances(size_t(p.n * p.k));
+    const Scores scores{labels.data(), shares.data(), log_densities.data(), distances.data()};
+    check(score_rows(rows_of(p, p.rows), components_of(p), scores, 3, [] { return false; }), "scores finish");
+    bool right = true;
+    for (int64_t i = 0; i < p.n; ++i) {
+        const RowScores row = row_by_definition(p, factors, p.rows.data() + i * p.d);
+        const double *found = shares.data() + i * p.k;
+        right = right && near(log_densities[size_t(i)], row.log_density, 1.0 + std::abs(row.log_density));
+        right = right && labels[size_t(i)] == row.label;
+        for (int64_t c = 0; c < p.k; ++c)
+            right = right && near(found[c], row.shares[size_t(c)], 1.0);
+    }
+    check(right, "labels, shares and log densities");
+}
+
+// Rows that no component reaches are the background's: the sums are those of the other rows.
+template <typename Given> void far_rows(Problem p, double far, Arithmetic arithmetic) {
+    p.log_background = -30.0;
+    const double loosely = arithmetic == Arithmetic::single ? 1e6 : 1.0;
+    for (double &x : p.rows)
+        x = double(Given(x));
+    Problem mixed = p;
+    for (int64_t i = 0; i < p.n / 3; ++i)
+        for (int64_t a = 0; a < p.d; ++a) {
+            mixed.rows.push_back(a % 2 == 0 ? far : -far);
+            if (a == 0 && !p.weights.empty())
+                mixed.weights.push_back(1.0);
+        }
+    mixed.n += p.n / 3;
+    const std::vector<Given> values(mixed.rows.begin(), mixed.rows.end());
+    const int64_t size = scatter_size(p.kind, p.k, p.d);
+    Result near_only(p.k, p.d, size), all(p.k, p.d, size);
+    by_definition(p, near_only);
+    check(expected_sums(rows_of(mixed, values), components_of(mixed), all.sums, arithmetic, 2,
+                        [] { return false; }),
+          "far rows finish");
+    const double expected = near_only.sums.log_likelihood - 30.0 * double(p.n / 3);
+    check(near(all.sums.log_likelihood, expected, loosely * expected), "log-likelihood with far rows");
+    check(near(all.sums.row_weight, near_only.sums.row_weight + double(p.n / 3), double(mixed.n)),
+          "row weight with far rows");
+    check(close(all.counts, near_only.counts, loosely), "counts with far rows");
+    check(close(all.squared, near_only.squared, loosely), "squared counts with far rows");
+    check(close(all.offsets, near_only.offsets, loosely), "offsets with far rows");
+    check(close(all.scatter, near_only.scatter, loosely), "scatter with far rows");
+}
+
 // Sums with responsibilities that are all 1 in one component, about a centre; and the nearest of two.
 void compare_given(const Problem &p) {
     const Rows<double> rows = rows_of(p, p.rows);
@@ -283,10 +361,18 @@ int main() {
         for (const auto &[form, kind] : families)
             for (const auto &[n, d, k] : shapes)
                 for (const bool weighted : {false, true}) {
-                    const Problem problem = random_problem(n, d, k, form, kind, weighted);
+                    Problem problem = random_problem(n, d, k, form, kind, weighted);
                     compare(problem);
                     compare_floats(problem);
                     compare_given(problem);
+                    compare_scores(problem);
+                    far_rows<double>(problem, 1e300, Arithmetic::precise);
+                    far_rows<float>(problem, 1e30, Arithmetic::single);
+                    // About as dense as the components are where the rows lie.
+                    problem.log_background = -2.0 * double(d) - 1.0;
+                    compare(problem);
+                    compare_floats(problem);
+                    compare_scores(problem);
                 }
         interrupt();
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct Components {
     FactorForm form;
     ScatterKind scatter;
     int64_t n_components; // K
+    // Log of the density that noise adds at every row; minus infinity for none. Its share of a row is
+    // what the components' responsibilities lack to 1.
+    double log_background = -std::numeric_limits<double>::infinity();
 };
 
 // Doubles in a scatter of K components with D features.
@@ -49,7 +53,7 @@ int64_t scatter_size(ScatterKind kind, int64_t n_components, int64_t n_features)
 
 // Where the sums go; r_ik is the responsibility times the row's weight.
 struct Sums {
-    double log_likelihood;  // sum_i w_i log p(x_i)
+    double log_likelihood;  // sum_i w_i log p(x_i), with the background
     double row_weight;      // sum_i w_i
     double *counts;         // (K,), N_k = sum_i r_ik
     double *squared_counts; // (K,), sum_i r_ik^2 / w_i
@@ -71,9 +75,9 @@ bool expected_sums(const Rows<Given> &rows, const Components &components, Sums &
 
 // What a mixture says of each row; null where it is not asked.
 struct Scores {
-    int32_t *labels;       // (N,), the likeliest component, the first of equals
+    int32_t *labels;       // (N,), the likeliest component, the first of equals; -1 for the background
     double *shares;        // (N, K), responsibilities
-    double *log_densities; // (N,), log p(x_i)
+    double *log_densities; // (N,), log p(x_i), with the background
     double *distances;     // (N, K), squared Mahalanobis distances
 };
 

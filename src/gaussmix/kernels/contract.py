@@ -77,16 +77,19 @@ class Components(NamedTuple):
     log_determinants: FloatArray
     """(K,), log |P_k| = -1/2 log |Sigma_k|."""
     form: FactorForm
+    log_background: float = -np.inf
+    """Log of the density w_0 / V that noise adds at every row; minus infinity for none."""
 
 
 class Sums(NamedTuple):
     """What one pass over rows adds up; ``r_ik`` is the responsibility times the row's weight.
 
-    Every field is a sum over rows, so that two shards' sums merge by adding field by field.
+    Every field is a sum over rows, so that two shards' sums merge by adding field by field. What a
+    background takes of the rows is not in ``counts``: it is ``row_weight - counts.sum()``.
     """
 
     log_likelihood: float
-    """sum_i w_i log p(x_i)."""
+    """sum_i w_i log p(x_i), the background's density included."""
     row_weight: float
     """sum_i w_i."""
     counts: FloatArray
@@ -103,11 +106,11 @@ class Scores(NamedTuple):
     """What a mixture says of each of n rows."""
 
     labels: NDArray[np.int32]
-    """(n,), the likeliest component, the first of equals, counted from 0."""
+    """(n,), the likeliest component, the first of equals, counted from 0; -1: the background is likelier."""
     shares: FloatArray
-    """(n, K), responsibilities."""
+    """(n, K), responsibilities; what they lack to 1 is the background's."""
     log_densities: FloatArray
-    """(n,)."""
+    """(n,), the background included."""
     distances: FloatArray
     """(n, K), squared Mahalanobis distances."""
 

@@ -51,7 +51,10 @@ def quick_sums(
 
 
 def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
-    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0."""
+    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0.
+
+    It is -1 where the background is likelier than each of them.
+    """
     found = np.empty(len(rows), dtype=np.int32)
     _score(rows, components, labels=found)
     return found
@@ -171,6 +174,7 @@ def _score(
         np.ascontiguousarray(components.factors),
         np.ascontiguousarray(components.log_determinants),
         components.form.value,
+        components.log_background,
         labels,
         shares,
         log_densities,
@@ -197,6 +201,7 @@ def _sums(
         np.ascontiguousarray(components.factors),
         np.ascontiguousarray(components.log_determinants),
         components.form.value,
+        components.log_background,
         scatter.value,
         sums.counts,
         sums.squared_counts,

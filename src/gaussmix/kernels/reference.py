@@ -68,7 +68,10 @@ def squared_distances(tile: FloatArray, components: Components) -> FloatArray:
 
 
 def weighted_log_densities(tile: FloatArray, components: Components) -> FloatArray:
-    """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K); minus infinity for an emptied component."""
+    """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K); minus infinity for an emptied component.
+
+    Of the components only: a background is no part of them.
+    """
     n_features = tile.shape[1]
     terms = squared_distances(tile, components)
     terms *= -0.5
@@ -85,12 +88,12 @@ def log_sum_exp(log_densities: FloatArray) -> FloatArray:
 
 
 def responsibilities(tile: FloatArray, components: Components) -> tuple[FloatArray, FloatArray]:
-    """Responsibilities (n, K) and log densities (n,) of rows (n, D)."""
+    """Responsibilities (n, K) and log densities (n,) of rows (n, D), the background in both."""
     held = weighted_log_densities(tile, components)
-    largest = held.max(axis=1)
+    largest = np.maximum(held.max(axis=1), components.log_background)
     held -= largest[:, None]
     np.exp(held, out=held)
-    totals = held.sum(axis=1)
+    totals = held.sum(axis=1) + np.exp(components.log_background - largest)
     held /= totals[:, None]
     return held, largest + np.log(totals)
 
@@ -138,10 +141,13 @@ def expected_sums(
 
 
 def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
-    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0."""
+    """The likeliest component, the first of equals, of each row of (N, D): (N,), counted from 0.
+
+    It is -1 where the background is likelier than each of them.
+    """
     found = np.empty(len(rows), dtype=np.int32)
     for part, tile in _numbered_tiles(rows, components):
-        found[part] = weighted_log_densities(tile, components).argmax(axis=1)
+        found[part] = _likeliest(weighted_log_densities(tile, components), components.log_background)
     return found
 
 
@@ -157,7 +163,7 @@ def log_densities(rows: NDArray[Any], components: Components) -> FloatArray:
     """Log density of each row of (N, D): (N,)."""
     found = np.empty(len(rows))
     for part, tile in _numbered_tiles(rows, components):
-        found[part] = log_sum_exp(weighted_log_densities(tile, components))
+        found[part] = responsibilities(tile, components)[1]
     return found
 
 
@@ -166,7 +172,7 @@ def scores(rows: NDArray[Any], components: Components) -> Scores:
     terms = weighted_log_densities(np.asarray(rows, dtype=np.float64), components)
     held, log_density = responsibilities(np.asarray(rows, dtype=np.float64), components)
     distances = squared_distances(np.asarray(rows, dtype=np.float64), components)
-    return Scores(terms.argmax(axis=1).astype(np.int32), held, log_density, distances)
+    return Scores(_likeliest(terms, components.log_background), held, log_density, distances)
 
 
 def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray) -> Nearest:
@@ -208,6 +214,13 @@ def given_sums(
         shares = np.ones((len(tile), n_components)) if held is None else held[part]
         total = add(total, moment_sums(tile, weights, shares, centres, scatter))
     return total
+
+
+def _likeliest(terms: FloatArray, log_background: float) -> NDArray[np.int32]:
+    """Label of each row of (n, K) log densities: (n,); one as likely as the background keeps its own."""
+    found: NDArray[np.int32] = terms.argmax(axis=1).astype(np.int32)
+    found[terms.max(axis=1) < log_background] = -1
+    return found
 
 
 def _numbered_tiles(rows: NDArray[Any], components: Components) -> Iterator[tuple[slice, FloatArray]]:
