@@ -5,7 +5,7 @@ import pytest
 
 from gaussmix.data.memory import MemoryRows
 from gaussmix.kernels import reference
-from gaussmix.kernels.contract import ScatterKind
+from gaussmix.kernels.contract import Components, FactorForm, ScatterKind
 from gaussmix.model.covariances import FAMILIES
 from gaussmix.model.mixture import Mixture
 
@@ -19,8 +19,8 @@ def mixture_of(family, n_components, n_features, offset=0.0):
     return Mixture(weights, means, family.from_matrices(matrices), family)
 
 
-def naive(rows, weights, mixture):
-    """The definitions, row by row, with K full outer products each."""
+def naive(rows, weights, mixture, log_background=-np.inf):
+    """The definitions, row by row, with K full outer products each; and each row's log density and shares."""
     rows = rows.astype(np.float64)
     matrices = mixture.matrices
     counts = np.zeros(mixture.n_components)
@@ -28,6 +28,7 @@ def naive(rows, weights, mixture):
     offsets = np.zeros(mixture.means.shape)
     scatter = np.zeros(matrices.shape)
     log_likelihood = 0.0
+    log_densities, all_shares = [], []
     for row, weight in zip(rows, weights, strict=True):
         d = row - mixture.means
         distances = np.array([di @ np.linalg.solve(m, di) for di, m in zip(d, matrices, strict=True)])
@@ -36,14 +37,16 @@ def naive(rows, weights, mixture):
             - 0.5 * distances
             - 0.5 * np.array([np.linalg.slogdet(2 * np.pi * m)[1] for m in matrices])
         )
-        log_density = np.logaddexp.reduce(terms)
+        log_density = np.logaddexp.reduce([*terms, log_background])
         shares = np.exp(terms - log_density)
         log_likelihood += weight * log_density
         counts += weight * shares
         squares += weight * shares**2
         offsets += weight * shares[:, None] * d
         scatter += weight * shares[:, None, None] * d[:, :, None] * d[:, None, :]
-    return log_likelihood, counts, squares, offsets, scatter
+        log_densities.append(log_density)
+        all_shares.append(shares)
+    return log_likelihood, counts, squares, offsets, scatter, np.array(log_densities), np.array(all_shares)
 
 
 REDUCE = {
@@ -54,25 +57,77 @@ REDUCE = {
 }
 
 
+@pytest.mark.parametrize("log_background", [-np.inf, -4.0])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f8"])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 1, 3), (50, 3, 1), (33, 4, 2), (5, 2, 9)])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
-def test_sums_are_what_they_say(family, shape, dtype, weighted):
+def test_sums_are_what_they_say(family, shape, dtype, weighted, log_background):
     n_rows, n_features, n_components = shape
     rng = np.random.default_rng(n_rows)
     rows = rng.normal(scale=2.0, size=(n_rows, n_features)).astype(dtype)
     weights = rng.integers(0, 4, n_rows).astype(float) + (np.arange(n_rows) == 0) if weighted else None
     mixture = mixture_of(family, n_components, n_features)
-    expected = naive(rows, np.ones(n_rows) if weights is None else weights, mixture)
+    expected = naive(rows, np.ones(n_rows) if weights is None else weights, mixture, log_background)
+    components = mixture.components._replace(log_background=log_background)
     for tile_size in (None, 8):
-        sums = reference.expected_sums(rows, weights, mixture.components, family.scatter, tile_size)
+        sums = reference.expected_sums(rows, weights, components, family.scatter, tile_size)
         assert sums.log_likelihood == pytest.approx(expected[0], rel=1e-11)
         np.testing.assert_allclose(sums.counts, expected[1], rtol=1e-10)
         np.testing.assert_allclose(sums.squared_counts, expected[2], rtol=1e-10)
         np.testing.assert_allclose(sums.offsets, expected[3], rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(sums.scatter, REDUCE[family.scatter](expected[4]), rtol=1e-9, atol=1e-11)
         assert sums.row_weight == (n_rows if weights is None else weights.sum())
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_scores_beside_a_background_are_what_they_say(family):
+    rows = np.random.default_rng(1).normal(scale=2.0, size=(60, 2))
+    mixture = mixture_of(family, 3, 2)
+    components = mixture.components._replace(log_background=-4.0)
+    *_, log_densities, shares = naive(rows, np.ones(60), mixture, -4.0)
+    likeliest = np.where(shares.sum(axis=1) + shares.max(axis=1) < 1.0, -1, shares.argmax(axis=1))
+    assert set(likeliest) == {-1, 0, 1, 2}
+    together = reference.scores(rows, components)
+    for found in (reference.labels(rows, components), together.labels):
+        assert found.dtype == np.int32
+        assert np.array_equal(found, likeliest)
+    for found in (reference.shares(rows, components), together.shares):
+        np.testing.assert_allclose(found, shares, rtol=1e-11)
+    for found in (reference.log_densities(rows, components), together.log_densities):
+        np.testing.assert_allclose(found, log_densities, rtol=1e-12)
+    assert np.array_equal(together.distances, mixture.squared_distances(rows))
+    assert np.array_equal(
+        reference.weighted_log_densities(rows, components), mixture.weighted_log_densities(rows)
+    )
+
+
+def test_a_component_as_likely_as_the_background_keeps_the_row():
+    means, factors = np.zeros((2, 1)), np.ones(2)
+    at_mean = -0.5 * reference.LOG_2PI
+    for log_background, label in [
+        (at_mean, 0),
+        (np.nextafter(at_mean, 0), -1),
+        (np.nextafter(at_mean, -9), 0),
+    ]:
+        both = Components(np.zeros(2), means, factors, np.zeros(2), FactorForm.ISOTROPIC, log_background)
+        assert reference.labels(np.zeros((1, 1)), both).tolist() == [label]
+        assert reference.scores(np.zeros((1, 1)), both).labels.tolist() == [label]
+
+
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_background_takes_rows_that_no_component_reaches(family, kind):
+    components = mixture_of(family, 3, 2).components._replace(log_background=-700.0)
+    rows = np.array([[1e3, 0.0], [1e200, -1e200], [1e308, 1e308]])
+    found = reference.scores(rows, components)
+    assert found.labels.tolist() == [-1] * 3
+    assert found.log_densities.tolist() == [-700.0] * 3
+    assert not found.shares.any()
+    sums = reference.expected_sums(rows, None, components, kind)
+    assert sums.log_likelihood == -2100.0
+    assert sums.row_weight == 3.0
+    assert not any(np.any(field) for field in sums[2:])
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)

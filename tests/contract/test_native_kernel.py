@@ -13,7 +13,7 @@ import pytest
 
 from gaussmix.errors import SettingsError
 from gaussmix.kernels import _native, native, reference
-from gaussmix.kernels.contract import ScatterKind, Sums
+from gaussmix.kernels.contract import Components, FactorForm, ScatterKind, Sums
 from gaussmix.model.covariances import FAMILIES
 from gaussmix.model.mixture import Mixture
 
@@ -45,6 +45,20 @@ SHAPES = [
 ]
 
 
+# Of these, some of each kind: one row, few rows, ragged tiles, factors in panels, more components than rows
+# in a tile, and one row more than a whole tile.
+BACKGROUND_SHAPES = [
+    (1, 1, 1),
+    (1000, 1, 3),
+    (193, 9, 30),
+    (500, 17, 3),
+    (60, 3, 600),
+    (10_001, 1, 3),
+    (13_201, 2, 5),
+    (3_701, 6, 2),
+]
+
+
 @pytest.fixture(params=_native.instruction_sets(), autouse=True)
 def instruction_set(request):
     before = _native.instruction_set()
@@ -67,6 +81,12 @@ def rows_and_weights(n_rows, n_features, weighted, seed=1):
     rows = 2.0 * rng.normal(size=(n_rows, n_features)) + 5.0
     weights = rng.integers(0, 3, n_rows) + (np.arange(n_rows) == 0) if weighted else None
     return rows, None if weights is None else weights.astype(float)
+
+
+def beside_a_background(components, rows):
+    """Components with a background about as dense as they are at the middle one of the rows."""
+    log_densities = reference.log_densities(rows[:1000].astype(float), components)
+    return components._replace(log_background=float(np.median(log_densities)) - 0.1)
 
 
 def assert_same(found, expected, rtol=1e-12):
@@ -211,8 +231,9 @@ def test_single_precision_is_for_large_tables_of_floats_only():
         assert native.quick_sums(rows, None, mixture.components, ScatterKind.FULL) is None
 
 
+@pytest.mark.parametrize("log_background", [-np.inf, -5.0])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
-def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family):
+def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family, log_background):
     """To the last bit: sums over few rows are taken in twice the digits."""
     rng = np.random.default_rng(0)
     for n_features in (1, 3, 12):
@@ -220,8 +241,9 @@ def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family):
         rows, weights = rows_and_weights(60, n_features, True)
         weights[:5] = [5.0, 3.0, 7.0, 0.0, 1.0]
         copies = rng.permutation(np.repeat(rows, weights.astype(int), axis=0))
-        one = native.expected_sums(rows, weights, mixture.components, family.scatter)
-        other = native.expected_sums(copies, None, mixture.components, family.scatter)
+        components = mixture.components._replace(log_background=log_background)
+        one = native.expected_sums(rows, weights, components, family.scatter)
+        other = native.expected_sums(copies, None, components, family.scatter)
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -233,15 +255,20 @@ def test_far_rows_have_scores():
     np.testing.assert_allclose(native.shares(rows, mixture.components).sum(axis=1), 1.0)
 
 
+@pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
-def test_the_number_of_threads_does_not_change_a_bit(family, monkeypatch):
+def test_the_number_of_threads_does_not_change_a_bit(family, background, monkeypatch):
     for n_rows, n_features, n_components in [(20_000, 3, 4), (3000, 20, 5), (100_000, 1, 2)]:
         mixture = mixture_of(family, n_components, n_features)
         rows, _ = rows_and_weights(n_rows, n_features, False)
+        components = mixture.components
+        if background:
+            components = beside_a_background(components, rows)
         found = []
         for threads in (1, 2, 4, 7):
             monkeypatch.setenv("GAUSSMIX_NUM_THREADS", str(threads))
-            found.append(native.expected_sums(rows, None, mixture.components, family.scatter))
+            sums = native.expected_sums(rows, None, components, family.scatter)
+            found.append([*sums, *native.scores(rows, components)])
         for other in found[1:]:
             assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
@@ -275,18 +302,20 @@ def test_against_50_digits_far_out_and_ill_conditioned(family, condition, offset
     )
 
 
+@pytest.mark.parametrize("log_background", [-np.inf, -5.0])
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e8])
 @pytest.mark.parametrize("apart", [1.0, 20.0, 60.0, 1e3, 1e6])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
-def test_against_50_digits_on_both_sides_of_the_gate(family, apart, offset):
+def test_against_50_digits_on_both_sides_of_the_gate(family, apart, offset, log_background):
     """Sums about a common centre lose at most a factor of the gate, and beyond it are not taken."""
     rng = np.random.default_rng(5)
     means = np.round(offset + np.array([[0.0, 0.0, 0.0], [apart, -apart, apart]]), 3)
     matrices = np.array([np.diag([1.0, 2.0, 0.5]), np.diag([0.7, 1.0, 2.0])])
     mixture = Mixture([0.5, 0.5], means, family.from_matrices(matrices), family)
     rows = np.r_[means[0] + rng.normal(size=(6, 3)), means[1] + rng.normal(size=(6, 3))]
-    found = native.expected_sums(np.tile(rows, (COPIES, 1)), None, mixture.components, family.scatter)
-    exact = exact_sums(rows, mixture)
+    components = mixture.components._replace(log_background=log_background)
+    found = native.expected_sums(np.tile(rows, (COPIES, 1)), None, components, family.scatter)
+    exact = exact_sums(rows, mixture, log_background)
     # What rows and means themselves are rounded to, far from the origin.
     rounding = 1e-15 * offset
     assert found.log_likelihood / COPIES == pytest.approx(exact.log_likelihood, rel=3e-14 + 10 * rounding)
@@ -295,7 +324,7 @@ def test_against_50_digits_on_both_sides_of_the_gate(family, apart, offset):
     np.testing.assert_allclose(found.scatter / COPIES, exact.scatter, rtol=1e-11, atol=1e-11)
 
 
-def exact_sums(rows, mixture):
+def exact_sums(rows, mixture, log_background=-np.inf):
     """The definition in 50 digits."""
     n_components, n_features = mixture.means.shape
     scatter = np.full((n_components, n_features, n_features), mpmath.mpf(0))
@@ -315,7 +344,7 @@ def exact_sums(rows, mixture):
             for weight, c, (inverse, root) in zip(mixture.weights, centred, parts, strict=True):
                 d = mpmath.matrix(c)
                 terms.append(mpmath.mpf(weight) * mpmath.exp(-(d.T * inverse * d)[0] / 2) / root)
-            total = sum(terms)
+            total = sum(terms) + mpmath.exp(log_background)
             log_likelihood += mpmath.log(total)
             for k, (term, c) in enumerate(zip(terms, centred, strict=True)):
                 share = term / total
@@ -363,6 +392,181 @@ def test_an_emptied_component_gets_nothing():
     sums = native.expected_sums(np.ones((100, 1)), None, mixture.components, ScatterKind.TRACE)
     assert sums.counts.tolist() == [100.0, 0.0]
     assert sums.offsets[1, 0] == 0.0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4", ">f8"])
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_kernels_agree_on_a_background(family, kind, dtype, weighted):
+    """For every form of factors and every kind of scatter, means near one another and far apart."""
+    for n_rows, n_features, n_components in BACKGROUND_SHAPES:
+        for apart in (1.0, 100.0):
+            mixture = mixture_of(family, n_components, n_features)
+            rows, weights = rows_and_weights(n_rows, n_features, weighted)
+            means = mixture.means * apart
+            rows = (rows + (means - mixture.means)[np.arange(n_rows) % n_components]).astype(dtype)
+            components = beside_a_background(mixture.components._replace(means=means), rows)
+            arguments = (rows, weights, components, kind)
+            expected = reference.expected_sums(*arguments)
+            assert_same(native.expected_sums(*arguments), expected)
+            assert 0.1 * expected.row_weight < expected.counts.sum() < 0.9 * expected.row_weight
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns", "float32", ">f8"])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_scores_agree_on_a_background(family, layout):
+    seen = set()
+    for n_rows, n_features, n_components in BACKGROUND_SHAPES:
+        mixture = mixture_of(family, n_components, n_features)
+        rows, _ = rows_and_weights(n_rows, n_features, False)
+        rows = np.asfortranarray(rows) if layout == "columns" else rows
+        rows = rows.astype({"rows": "f8", "columns": "f8"}.get(layout, layout))
+        components = beside_a_background(mixture.components, rows)
+        expected = reference.scores(rows, components)
+        together = native.scores(rows, components)
+        for found in (together.shares, native.shares(rows, components)):
+            np.testing.assert_allclose(found, expected.shares, rtol=1e-9, atol=1e-14)
+        for found in (together.log_densities, native.log_densities(rows, components)):
+            np.testing.assert_allclose(found, expected.log_densities, rtol=1e-12)
+        assert np.array_equal(together.distances, native.scores(rows, mixture.components).distances)
+        assert np.array_equal(together.labels, native.labels(rows, components))
+        # Shares of the background first, so that label -1 is theirs. To rounding either of equals is right.
+        all_shares = np.c_[1.0 - expected.shares.sum(axis=1), expected.shares]
+        best = all_shares[np.arange(n_rows), together.labels + 1]
+        assert (best >= all_shares.max(axis=1) - 1e-12).all()
+        seen |= set(together.labels)
+    assert {-1, 0, 1, 2} <= seen
+
+
+@pytest.mark.parametrize("apart", [1.0, 100.0])
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_single_precision_beside_a_background_is_right_to_six_digits(family, kind, apart):
+    for n_rows, n_features, n_components in [(262_147, 1, 3), (70_000, 4, 3), (8000, 33, 4)]:
+        mixture = mixture_of(family, n_components, n_features, offset=0.0)
+        rows, weights = rows_and_weights(n_rows, n_features, n_features == 4)
+        means = mixture.means * apart
+        rows = (rows - 5.0 + (means - mixture.means)[np.arange(n_rows) % n_components]).astype(np.float32)
+        components = beside_a_background(mixture.components._replace(means=means), rows)
+        quick = native.quick_sums(rows, weights, components, kind)
+        precise = native.expected_sums(rows, weights, components, kind)
+        # A distance of `apart` standard deviations costs a float so many of its digits.
+        assert_same(quick, precise, rtol=3e-6 * apart)
+        assert 0.1 * quick.row_weight < quick.counts.sum() < 0.9 * quick.row_weight
+
+
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_a_label_is_the_background_only_where_it_is_likelier(n_components):
+    rows = np.zeros((9, 1))
+    zeros = np.zeros(n_components)
+    components = Components(zeros, zeros[:, None], zeros + 1.0, zeros, FactorForm.ISOTROPIC)
+    emptied = components._replace(log_weights=np.log(np.eye(n_components)[0] + 1e-300))
+    at_mean = native.log_densities(rows[:1], emptied)[0]
+    for log_background, label in [
+        (at_mean, 0),
+        (np.nextafter(at_mean, 0), -1),
+        (np.nextafter(at_mean, -9), 0),
+    ]:
+        beside = components._replace(log_background=log_background)
+        assert native.labels(rows, beside).tolist() == [label] * 9
+        assert native.scores(rows, beside).labels.tolist() == [label] * 9
+
+
+@pytest.mark.parametrize("n_components", [1, 6, 60])
+def test_a_background_as_likely_as_many_components_does_not_overflow(n_components):
+    """Each row's total is then K + 1, the most it can be."""
+    rows = np.zeros((300_000, 1), dtype=np.float32)
+    zeros, at_mean = np.zeros(n_components), -0.5 * reference.LOG_2PI
+    components = Components(zeros, zeros[:, None], zeros + 1.0, zeros, FactorForm.ISOTROPIC, at_mean)
+    expected = len(rows) * (at_mean + np.log(n_components + 1.0))
+    for e_step, rtol in ((native.quick_sums, 1e-5), (native.expected_sums, 1e-12)):
+        found = e_step(rows, None, components, ScatterKind.TRACE)
+        assert found.log_likelihood == pytest.approx(expected, rel=rtol)
+        np.testing.assert_allclose(found.counts, len(rows) / (n_components + 1.0), rtol=rtol)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_the_background_takes_rows_that_no_component_reaches(family, kind, weighted):
+    """They count for nothing, wherever they lie: the sums are those of the other rows."""
+    for n_rows in (40, 150_001):
+        mixture = mixture_of(family, 3, 2)
+        components = mixture.components._replace(log_background=-20.0)
+        rows, weights = rows_and_weights(n_rows, 2, weighted)
+        for dtype, distances in ((np.float64, [1e3, 1e160, 1e308]), (np.float32, [1e3, 1e25, 3e38])):
+            far = np.arange(n_rows) % 3 == 1
+            mixed = rows.astype(dtype)
+            mixed[far, 0] = np.array(distances, dtype=dtype)[np.arange(far.sum()) % 3]
+            mixed[far, 1] = -mixed[far, 0]
+            near_weights = None if weights is None else weights[~far]
+            expected = reference.expected_sums(mixed[~far], near_weights, components, kind)
+            lost = float(far.sum() if weights is None else weights[far].sum())
+            for e_step, rtol in ((native.expected_sums, 1e-12), (native.quick_sums, 3e-6)):
+                found = e_step(mixed, weights, components, kind)
+                if found is None:
+                    continue
+                without = found._replace(
+                    log_likelihood=found.log_likelihood + 20.0 * lost, row_weight=found.row_weight - lost
+                )
+                assert_same(without, expected, rtol=rtol)
+            scores = native.scores(mixed[far], components)
+            assert (scores.labels == -1).all()
+            assert not scores.shares.any()
+            assert (scores.log_densities == -20.0).all()
+            assert np.array_equal(scores.log_densities, native.log_densities(mixed[far], components))
+
+
+@pytest.mark.parametrize("kind", list(ScatterKind), ids=lambda k: k.value)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_emptied_components_beside_a_background(family, kind):
+    """One of them, and then all: everything is background, and nothing is NaN."""
+    rows, _ = rows_and_weights(150_001, 2, False)
+    rows = rows.astype(np.float32)
+    mixture = mixture_of(family, 3, 2)
+    log_weights = np.array([-np.inf, -1.0, -1.0])
+    components = mixture.components._replace(log_weights=log_weights, log_background=-4.0)
+    expected = reference.expected_sums(rows, None, components, kind)
+    assert_same(native.expected_sums(rows, None, components, kind), expected)
+    assert_same(native.quick_sums(rows, None, components, kind), expected, rtol=3e-6)
+    components = components._replace(log_weights=np.full(3, -np.inf))
+    for n_rows, e_step in (
+        (10, native.expected_sums),
+        (150_001, native.expected_sums),
+        (150_001, native.quick_sums),
+    ):
+        found = e_step(rows[:n_rows], None, components, kind)
+        assert found.log_likelihood == -4.0 * n_rows
+        assert found.row_weight == n_rows
+        assert not any(np.any(field) for field in found[2:])
+    scores = native.scores(rows, components)
+    assert (scores.labels == -1).all()
+    assert (scores.log_densities == -4.0).all()
+    assert not scores.shares.any()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_a_background_of_almost_nothing_changes_almost_nothing(family):
+    """And none, said or not, is the same to the last bit."""
+    rows, weights = rows_and_weights(13_201, 2, True)
+    components = mixture_of(family, 5, 2).components
+    none = native.expected_sums(rows, weights, components, family.scatter)
+    said = components._replace(log_background=-np.inf)
+    for a, b in zip(native.expected_sums(rows, weights, said, family.scatter), none, strict=True):
+        assert np.array_equal(a, b)
+    little = components._replace(log_background=-1e3)
+    assert_same(native.expected_sums(rows, weights, little, family.scatter), none, rtol=1e-14)
+
+
+@pytest.mark.parametrize("log_background", [np.nan, np.inf])
+def test_a_background_must_have_a_density(log_background):
+    components = mixture_of(FAMILIES[0], 2, 3).components._replace(log_background=log_background)
+    for rows in (np.ones((5, 3)), np.ones((5, 3), dtype=np.float32)):
+        with pytest.raises(ValueError, match="background"):
+            native.expected_sums(rows, None, components, ScatterKind.FULL)
+        with pytest.raises(ValueError, match="background"):
+            native.labels(rows, components)
 
 
 def test_exp_and_log_are_right_to_the_last_bits():
