@@ -103,11 +103,14 @@ _OF_A_FIT: dict[str, Callable[[Any], bool]] = {
 _WITH_A_FIT = _OF_A_FIT.keys()
 _KINDS: dict[str, Callable[[Any], bool]] = {
     **_OF_A_FIT,
-    "prior": _or_none(lambda value: value == "weak"),
+    "prior": _or_none(lambda value: value in ("weak", "conjugate")),
     "seed": _or_none(_count),
     "notes": _list_of(_text),
     "columns_named": _flag,
-    # Since acceleration; older files do without.
+    # Older files do without.
+    "bic_mclust": _number,
+    "icl_mclust": _number,
+    "equal_weights": _flag,
     "acceleration": _text,
     "n_passes": _count,
 }

@@ -16,7 +16,7 @@ import numpy as np
 from gaussmix.errors import DegenerateComponentError, ModelFileError, SettingsError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import covariance_family
-from gaussmix.model.mixture import Mixture
+from gaussmix.model.mixture import Mixture, Noise
 from gaussmix.modelfacts import checked_facts
 
 FORMAT, VERSION = "gaussmix-model", 1
@@ -62,6 +62,15 @@ def save_model(saved: SavedModel, path: str | Path) -> None:
         "covariances": mixture.covariances.tolist(),
         "facts": saved.facts,
     }
+    if mixture.noise is not None:
+        noise = mixture.noise
+        content["noise"] = {
+            "weight": noise.weight,
+            "corner": noise.corner.tolist(),
+            "edges": noise.edges.tolist(),
+        }
+    if mixture.n_given:
+        content["n_given"] = mixture.n_given
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(content), "model": content}
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     with replaced_file(path) as file:
@@ -152,8 +161,11 @@ def _model(content: dict[str, Any]) -> SavedModel:
         _numbers("means", content["means"], (n_components, n_features)),
         _numbers("covariances", content["covariances"], family.shape(n_components, n_features)),
         family,
+        _noise(content.get("noise"), n_features),
+        _given(content.get("n_given", 0)),
     )
-    if (mixture.weights < 0.0).any() or abs(mixture.weights.sum() - 1.0) > 1e-6:
+    total = mixture.weights.sum() + (0.0 if mixture.noise is None else mixture.noise.weight)
+    if (mixture.weights < 0.0).any() or abs(total - 1.0) > 1e-6:
         raise ModelFileError("weights must not be negative and must add up to 1")
     if not np.isfinite(mixture.precision_factors).all():
         raise ModelFileError("a covariance has no finite inverse")
@@ -161,6 +173,23 @@ def _model(content: dict[str, Any]) -> SavedModel:
     if not np.array_equal(matrices, matrices.transpose(0, 2, 1)):
         raise ModelFileError("a covariance is not symmetric")
     return SavedModel(mixture, tuple(names), facts)
+
+
+def _noise(content: Any, n_features: int) -> Noise | None:
+    if content is None:
+        return None
+    weight = float(_numbers("noise weight", [content["weight"]], (1,))[0])
+    corner = _numbers("noise corner", content["corner"], (n_features,))
+    noise = Noise(weight, corner, _numbers("noise edges", content["edges"], (n_features, n_features)))
+    if not 0.0 <= weight <= 1.0 or not np.isfinite(corner).all() or not np.isfinite(noise.log_volume):
+        raise ModelFileError("noise needs a weight from 0 to 1 and a box with a volume")
+    return noise
+
+
+def _given(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST_SIZE:
+        raise ModelFileError(f"n_given must be a whole number from 0 to {LARGEST_SIZE}; got {value!r}")
+    return value
 
 
 def _size(value: Any) -> int:

@@ -115,7 +115,7 @@ def test_weak_prior_adds_pseudo_rows(family, fitted_step):
     }
     if family.mclust_name in closed:
         np.testing.assert_allclose(found.matrices, closed[family.mclust_name], rtol=1e-10, atol=1e-14)
-    assert step.prior.pseudo_rows == 1.4
+    assert step.prior.pseudo_rows(family, 3, 4) == 1.4
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)

@@ -10,6 +10,7 @@ import click
 from gaussmix.cli.options import (
     data_options,
     fit_options,
+    model_options,
     notes_of_warnings,
     print_json,
     rows_from,
@@ -32,6 +33,7 @@ NOT_CONVERGED = 4
 @click.command()
 @data_options
 @fit_options(prior="weak")
+@model_options
 @stop_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Save the model (JSON) here.")
 @click.option("--assign", type=click.Path(dir_okay=False), help="Write each row's component here (CSV).")

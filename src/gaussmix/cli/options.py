@@ -22,15 +22,16 @@ from gaussmix.learning.settings import (
     DEFAULT_SEED,
     DEFAULT_TOL,
     INIT_METHODS,
+    PRIORS,
     FitSettings,
     GivenStart,
 )
-from gaussmix.model.covariances import FAMILIES
+from gaussmix.model.covariances import FAMILIES, ONE_DIMENSION
 from gaussmix.report.words import as_options, sentence_safe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-COVARIANCES = [name for family in FAMILIES for name in (family.name, family.mclust_name)]
+COVARIANCES = [family.name for family in FAMILIES] + list(ONE_DIMENSION)
 
 
 def data_options(command: Command) -> Command:
@@ -70,10 +71,11 @@ def fit_options(prior: str) -> Callable[[Command], Command]:
         ),
         click.option(
             "--prior",
-            type=click.Choice(["weak", "none"]),
+            type=click.Choice(["weak", "none"] if prior == "none" else PRIORS),
             default=prior,
             show_default=True,
-            help="weak: a covariance penalty that keeps the likelihood bounded; none: maximum likelihood.",
+            help="weak: a covariance penalty that keeps the likelihood bounded; none: maximum likelihood"
+            + ("." if prior == "none" else "; conjugate: mclust's priorControl()."),
         ),
         click.option(
             "--means",
@@ -100,6 +102,16 @@ def fit_options(prior: str) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def model_options(command: Command) -> Command:
+    """--noise and --equal-weights."""
+    for option in (
+        click.option("--equal-weights", is_flag=True, help="All components have one share of the rows."),
+        click.option("--noise", is_flag=True, help="Some rows may belong to no component."),
+    ):
+        command = option(command)
+    return command
 
 
 def stop_options(command: Command) -> Command:
@@ -138,6 +150,8 @@ def settings_from(options: dict[str, Any]) -> FitSettings:
         n_init=options["n_init"],
         init_params=options["init"],
         seed=options["seed"],
+        noise=options.get("noise", False),
+        equal_weights=options.get("equal_weights", False),
         acceleration=options.get("acceleration", "none"),
         given=GivenStart(
             weights=_numbers("--weights", options["weights"]),

@@ -30,6 +30,7 @@ def settings_of(parameters: dict[str, Any], start: Any) -> FitSettings:
         **{name: parameters[name] for name in same},
         prior="none" if parameters["prior"] is None else parameters["prior"],
         acceleration="none" if parameters["acceleration"] is None else parameters["acceleration"],
+        **{name: parameters[name] for name in ("noise", "equal_weights", "hold", "share")},
         seed=_seed(parameters["random_state"]),
         given=_given(parameters, start),
     )
@@ -57,7 +58,9 @@ def _given(parameters: dict[str, Any], start: Any) -> GivenStart:
             )
         family = covariance_family(parameters["covariance_type"])
         covariances = family.from_matrices(start.matrices)
-        return GivenStart(weights=start.weights, means=start.means, covariances=covariances)
+        weights = start.weights / start.weights.sum()
+        noise = start.noise if parameters["noise"] else None
+        return GivenStart(weights=weights, means=start.means, covariances=covariances, noise=noise)
     if start is not None:
         return GivenStart(responsibilities=_shares(start, n_components))
     return GivenStart(

@@ -38,9 +38,10 @@ def load(path: str | Path) -> GaussianMixture:
         random_state=summary.seed,
         **{
             name: facts[name]
-            for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar")
+            for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar", "equal_weights")
             if name in facts
         },
+        noise=mixture.noise is not None,
         acceleration="auto" if facts.get("acceleration", "auto") == "auto" else None,
     )
     model._set_mixture(mixture)

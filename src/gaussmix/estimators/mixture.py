@@ -25,6 +25,7 @@ from gaussmix.learning.search import search
 from gaussmix.learning.settings import DEFAULT_ACCELERATION, DEFAULT_MAX_ITER, DEFAULT_N_INIT, DEFAULT_TOL
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.parts import parts_of
 from gaussmix.model.statistics import SufficientStatistics
 from gaussmix.modelfile import save_model
 from gaussmix.report.summary import summarise, to_saved
@@ -37,8 +38,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     n_components : int, default 1
         Number of components K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        The covariance model; mclust's names VVV, EEE, VVI and VII mean the same four.
+    covariance_type : str, default "full"
+        The covariance model: scikit-learn's "full", "tied", "diag" or "spherical", or one of mclust's
+        fourteen (EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV; E or V for one feature).
     tol : float, default 1e-9
         EM stops when the estimated remaining gain (Aitken) of the objective is below ``tol`` nats
         per unit of row weight. Not the size of one step: see docs/adr/0002.
@@ -64,9 +66,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Positive prints progress.
     verbose_interval : int, default 10
         Iterations between two printed lines.
-    prior : {"weak", None}, default "weak"
+    prior : {"weak", "conjugate", None}, default "weak"
         "weak" is a covariance penalty (Chen and Tan 2009) that does not depend on units, vanishes as
-        rows come in, and keeps the likelihood bounded; None is pure maximum likelihood.
+        rows come in, and keeps the likelihood bounded; "conjugate" is that of Fraley and Raftery (2007),
+        with the defaults of mclust's ``priorControl()``; None is pure maximum likelihood.
     covariances_init : array, optional
         First covariances: shaped as ``covariances_``, or one variance, or (K,) variances, or (K, D)
         variances by feature, or (K, D, D) matrices.
@@ -75,6 +78,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     acceleration : {"auto", None}, default "auto"
         "auto" takes longer steps than EM's where EM's own show where they lead and the objective rises
         (docs/adr/0009); None takes EM's own, one by one.
+    noise : bool, default False
+        Whether some rows may belong to no component: a part of one density over the rows' hypervolume
+        (Banfield and Raftery 1993), whose share is estimated. ``predict`` gives such rows -1, and
+        ``predict_proba`` has a last column for them.
+    equal_weights : bool, default False
+        Whether all components have one weight.
+    hold : dict, optional
+        Components (counted from 0) whose "weights", "means" or "covariances" stay as the start gives
+        them: ``{"means": [0]}``.
+    share : dict, optional
+        Groups of components with one of these in common: ``{"covariances": [[0, 1]]}``.
     n_threads : int or None, default None
         Threads to compute on; None means ``GAUSSMIX_NUM_THREADS`` or all processors. No result
         depends on it.
@@ -87,7 +101,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         In units of the data. Components stand in order of rising mean along the first feature (ties:
         the next feature), unless part of the start was given; then in the order of the start.
     covariances_ : array
-        (K, D, D) full, (D, D) tied, (K, D) diag, (K,) spherical.
+        (K, D, D) full, (D, D) tied, (K, D) diag, (K,) spherical; (K, D, D) under mclust's names.
+    volumes_, shapes_, orientations_ : arrays of shape (K,), (K, D), (K, D, D)
+        Each covariance as lambda D A D^T: geometric mean of the variances along its axes, those
+        variances divided by it, and the axes as columns.
+    noise_ : Noise or None
+        Weight and box of the noise.
     precisions_, precisions_cholesky_ : array
         Inverse covariances and their factors, of the same shape.
     converged_ : bool
@@ -148,6 +167,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         covariances_init: Any = None,
         trace: bool = False,
         acceleration: str | None = DEFAULT_ACCELERATION,
+        noise: bool = False,
+        equal_weights: bool = False,
+        hold: dict[str, Any] | None = None,
+        share: dict[str, Any] | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -168,6 +191,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.covariances_init = covariances_init
         self.trace = trace
         self.acceleration = acceleration
+        self.noise = noise
+        self.equal_weights = equal_weights
+        self.hold = hold
+        self.share = share
         self.n_threads = n_threads
 
     @on_threads
@@ -182,7 +209,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight : array-like of shape (N,), optional
             Row weights; 2 counts a row twice, 0 leaves it out.
         start : Mixture, or labels (N,), or responsibilities (N, K), optional
-            Where to begin, instead of the ``*_init`` parameters.
+            Where to begin, instead of the ``*_init`` parameters; with noise, -1 labels it.
 
         Returns
         -------
@@ -220,12 +247,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     @on_threads
     def predict(self, X: Any) -> Any:
-        """Return the likeliest component of each row of (N, D), counted from 0: (N,) of int."""
+        """Return each row's likeliest component, counted from 0, or -1 for noise: (N,) of int."""
         return self._mixture().labels(self._checked(X))
 
     @on_threads
     def predict_proba(self, X: Any) -> FloatArray:
-        """Return the responsibilities of the components for each row of (N, D): (N, K)."""
+        """Return the responsibilities for each row of (N, D): (N, K), with noise (N, K + 1), noise last."""
         return self._mixture().shares(self._checked(X))
 
     @on_threads
@@ -246,6 +273,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike's information criterion of rows (N, D): -2 log L + 2 p, lower is better."""
         return scoring.aic(self._scores(X, sample_weight).log_likelihood, self._mixture().n_parameters)
+
+    def bic_mclust(self, X: Any, sample_weight: Any = None) -> float:
+        """BIC with mclust's sign, 2 log L - p log n of rows (N, D): higher is better."""
+        return -self.bic(X, sample_weight)
+
+    def icl_mclust(self, X: Any, sample_weight: Any = None) -> float:
+        """ICL with mclust's sign, of rows (N, D): higher is better."""
+        return -self.icl(X, sample_weight)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Integrated completed likelihood of rows (N, D), lower is better: BIC that also wants rows sure."""
@@ -298,7 +333,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "means_")
         # What was fitted, not what set_params may have been told since.
         family = covariance_family(getattr(self, "_fitted_covariance_type", self.covariance_type))
-        return Mixture(self.weights_, self.means_, self.covariances_, family)
+        noise, n_given = getattr(self, "noise_", None), getattr(self, "_n_given", 0)
+        return Mixture(self.weights_, self.means_, self.covariances_, family, noise, n_given)
 
     def _keep(self, result: FitResult) -> None:
         self._set_mixture(result.mixture)
@@ -315,11 +351,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _set_mixture(self, mixture: Mixture) -> None:
         self._fitted_covariance_type = mixture.family.name
+        self.noise_, self._n_given = mixture.noise, mixture.n_given
         self.weights_ = mixture.weights.copy()
         self.means_ = mixture.means.copy()
         self.covariances_ = mixture.covariances.copy()
         self.precisions_cholesky_ = mixture.precision_factors.copy()
         self.precisions_ = mixture.precisions
+        self.volumes_, self.shapes_, self.orientations_ = parts_of(mixture)
 
     def _watch(self) -> Watch:
         if not self.verbose:

@@ -15,7 +15,7 @@ from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray, Precision
 from gaussmix.learning.history import UNIT, History
-from gaussmix.model.coordinates import coordinates, informed, mixture_at
+from gaussmix.model.coordinates import all_weights, coordinates, informed, mixture_at
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -101,7 +101,7 @@ class Leaps:
         """Where to look; None for EM's own next mixture."""
         history.foreseen = None
         current = self._current
-        if current is None or not (mixture.weights.min() > 0.0 and current.weights.min() > 0.0):
+        if current is None or not (all_weights(mixture).min() > 0.0 and all_weights(current).min() > 0.0):
             return None
         try:
             place = coordinates(current)

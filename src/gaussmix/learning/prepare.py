@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 
 from gaussmix.data.rows import Rows, RowsSummary
-from gaussmix.errors import DataError, DataWarning
+from gaussmix.errors import DataError, DataWarning, SettingsError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.settings import FitSettings
-from gaussmix.model.covariances import CovarianceFamily
+from gaussmix.model.conjugate import ConjugatePrior
+from gaussmix.model.covariances import ONE_DIMENSION, CovarianceFamily
 from gaussmix.model.maximise import MStep
 from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
 
@@ -46,13 +47,21 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
             stacklevel=2,
         )
     family = settings.family
+    if settings.covariance_type in ONE_DIMENSION and len(rows.feature_names) > 1:
+        raise SettingsError(
+            f"covariance_type {settings.covariance_type!r} is for one feature; there are "
+            f"{len(rows.feature_names)}"
+        )
     covariance = covariance_seen(rows, family)
-    prior: Prior = NoPrior()
     floor = _floor(rows, family, covariance, settings)
+    prior: Prior = NoPrior()
     if settings.prior == "weak":
         prior = WeakPrior(prior_strength(summary), covariance, floor)
+    elif settings.prior == "conjugate":
+        unbiased = covariance * summary.row_weight / max(summary.row_weight - 1.0, 0.5 * summary.row_weight)
+        prior = ConjugatePrior(summary.mean, unbiased)
     resolution = np.finfo(np.float64).eps * summary.magnitudes
-    return MStep(prior, float(settings.reg_covar), resolution)
+    return MStep(prior, float(settings.reg_covar), resolution, settings.ties)
 
 
 def prior_strength(summary: RowsSummary) -> float:
@@ -77,6 +86,12 @@ def _floor(
     if flat.shape[1] == 0:
         return None
     sentence = _flat_sentence(rows, flat)
+    if not family.free or settings.prior == "conjugate":
+        why = "prior='conjugate'" if family.free else f"covariance_type {family.name}"
+        raise DataError(
+            f"{sentence} {why} has no answer there: drop such columns, or use prior='weak' with VVV (full), "
+            "EEE (tied) or VVI (diag)."
+        )
     if settings.prior == "none" and settings.reg_covar == 0.0:
         raise DataError(
             f"{sentence} Without a prior the likelihood is unbounded: drop such columns, use prior='weak'"

@@ -8,7 +8,7 @@ from scipy.special import chdtri
 from gaussmix.data.rows import Rows
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.outcome import Doubt
-from gaussmix.model.mixture import Mixture
+from gaussmix.model.mixture import Mixture, noise_shares
 
 # A row this improbable under every component is explained by none of them.
 UNEXPLAINED_TAIL = 1e-4
@@ -139,19 +139,22 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     for tile, given in rows.tiles():
         weights = np.ones(len(tile)) if given is None else given
         labels, shares, _, distances = mixture.scores(tile)
+        named = labels >= 0
         # Column by column: NumPy is slow along a short last axis.
-        largest, nearest, spread = shares[:, 0].copy(), distances[:, 0].copy(), np.zeros(len(tile))
+        nearest, spread = distances[:, 0].copy(), np.zeros(len(tile))
+        largest = shares[:, 0].copy() if mixture.noise is None else noise_shares(shares)
         for share, distance in zip(shares.T, distances.T, strict=True):
             np.maximum(largest, share, out=largest)
             np.minimum(nearest, distance, out=nearest)
             # Clipped so that one row 1e70 sigma away cannot overflow the sum.
             spread += share * np.minimum(distance, 1e100) ** 2
-        assigned += np.bincount(labels, weights=weights, minlength=n_components)
+        assigned += np.bincount(labels[named], weights=weights[named], minlength=n_components)
         log_certainty += float(weights @ np.log(largest))
         sure += float(weights @ (largest >= 0.95))
         fourth += float(weights @ spread)
         total += float(weights.sum())
-        far = np.flatnonzero(nearest > too_far)
+        # What noise explains is not unexplained.
+        far = np.flatnonzero((nearest > too_far) & named)
         n_unexplained += len(far)
         unexplained.extend(int(i) + seen for i in far[: ROWS_NAMED - len(unexplained)])
         for k, support in enumerate(supports):

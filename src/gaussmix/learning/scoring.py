@@ -9,7 +9,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.prepare import covariance_seen
 from gaussmix.learning.review import unexplained_distance
 from gaussmix.model.covariances import CovarianceFamily
-from gaussmix.model.mixture import Mixture
+from gaussmix.model.mixture import Mixture, noise_shares
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class RowScores:
     """What a mixture says of each row of a tile."""
 
     labels: np.ndarray
-    """(n,), the likeliest component, counted from 0."""
+    """(n,), the likeliest component, counted from 0, or -1 for noise."""
     responsibilities: FloatArray
-    """(n, K)."""
+    """(n, K), with noise (n, K + 1)."""
     log_densities: FloatArray
     """(n,)."""
     unexplained: np.ndarray
@@ -40,7 +40,9 @@ class RowScores:
 def score_tile(mixture: Mixture, tile: FloatArray) -> RowScores:
     """Score each row of a tile (n, D)."""
     labels, shares, log_densities, distances = mixture.scores(tile)
-    unexplained = distances.min(axis=1) > unexplained_distance(mixture.n_features)
+    unexplained = (distances.min(axis=1) > unexplained_distance(mixture.n_features)) & (labels >= 0)
+    if mixture.noise is not None:
+        shares = np.column_stack([shares, noise_shares(shares)])
     return RowScores(labels, shares, log_densities, unexplained)
 
 
@@ -51,7 +53,10 @@ def score_rows(mixture: Mixture, rows: Rows) -> Scores:
         weights = np.ones(len(tile)) if given is None else given
         _, shares, log_densities, _ = mixture.scores(tile)
         log_likelihood += float(weights @ log_densities)
-        log_certainty += float(weights @ np.log(shares.max(axis=1)))
+        largest = shares.max(axis=1)
+        if mixture.noise is not None:
+            largest = np.maximum(largest, noise_shares(shares))
+        log_certainty += float(weights @ np.log(largest))
         row_weight += float(weights.sum())
     return Scores(log_likelihood, row_weight, log_certainty)
 

@@ -122,7 +122,8 @@ def _stride(settings: FitSettings, step: MStep) -> Stride:
     Longer steps are for objectives that EM never lowers, and for covariances that are free: along
     directions without spread the prior holds them, and a longer step would not.
     """
-    free = step.monotone and step.prior.floor() is None
+    # A vector of coordinates has no place for a weight that is held.
+    free = step.monotone and step.prior.floor() is None and not step.ties.hold.get("weights")
     return Leaps(step, settings.tol) if settings.acceleration == "auto" and free else one_step
 
 

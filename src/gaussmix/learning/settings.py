@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from gaussmix.errors import SettingsError, StartError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import CovarianceFamily, covariance_family
+from gaussmix.model.mixture import Noise
+from gaussmix.model.ties import Ties, checked_ties
 
-PRIORS = ("weak", "none")
+PRIORS = ("weak", "conjugate", "none")
 ACCELERATIONS = ("auto", "none")
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
@@ -37,7 +40,9 @@ class GivenStart:
     precisions : array or None
         Inverse covariances, as the family stores them.
     responsibilities : (N, K) array or None
-        First responsibilities, one row for each row of the data.
+        First responsibilities, one row for each row of the data; what a row leaves of 1 is noise's.
+    noise : Noise or None
+        What a fitted mixture knows of noise.
     """
 
     weights: Any = None
@@ -45,6 +50,7 @@ class GivenStart:
     covariances: Any = None
     precisions: Any = None
     responsibilities: Any = None
+    noise: Noise | None = None
 
     @property
     def says_something(self) -> bool:
@@ -79,6 +85,12 @@ class FitSettings:
         Of everything random.
     given : GivenStart
         Parts of the first mixture.
+    noise : bool
+        Whether some rows may belong to no component.
+    equal_weights : bool
+        Whether all components have one weight.
+    hold, share : mapping or None
+        Parts of components that stay as given, or that several have in common: `Ties`.
     acceleration : str
         ``auto`` takes longer steps than EM's where it can, ``none`` EM's own only.
 
@@ -99,6 +111,10 @@ class FitSettings:
     seed: int = DEFAULT_SEED
     given: GivenStart = GivenStart()
     acceleration: str = DEFAULT_ACCELERATION
+    noise: bool = False
+    equal_weights: bool = False
+    hold: Mapping[str, Any] | None = None
+    share: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _whole("n_components", self.n_components, 1)
@@ -108,14 +124,17 @@ class FitSettings:
         _not_negative("tol", self.tol)
         _not_negative("reg_covar", self.reg_covar)
         if not isinstance(self.prior, str) or self.prior not in PRIORS:
-            raise SettingsError(f"prior must be 'weak' or None; got {self.prior!r}")
+            raise SettingsError(f"prior must be 'weak', 'conjugate' or None; got {self.prior!r}")
         if self.init_params not in INIT_METHODS:
             raise SettingsError(
                 f"init_params must be one of {', '.join(INIT_METHODS)}; got {self.init_params!r}"
             )
         if not isinstance(self.acceleration, str) or self.acceleration not in ACCELERATIONS:
             raise SettingsError(f"acceleration must be 'auto' or None; got {self.acceleration!r}")
-        covariance_family(self.covariance_type)
+        for name in ("noise", "equal_weights"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise SettingsError(f"{name} must be True or False; got {getattr(self, name)!r}")
+        self._check_ties()
         # NumPy's numbers become Python's, which files and messages can hold.
         for name in ("n_components", "max_iter", "n_init", "seed"):
             object.__setattr__(self, name, int(getattr(self, name)))
@@ -126,6 +145,21 @@ class FitSettings:
     def family(self) -> CovarianceFamily:
         """The covariance model."""
         return covariance_family(self.covariance_type)
+
+    @property
+    def ties(self) -> Ties:
+        """Which parts of which components are not free."""
+        return checked_ties(self.hold, self.share, bool(self.equal_weights), self.n_components, self.family)
+
+    def _check_ties(self) -> None:
+        ties = self.ties
+        if ties.any and not self.given.says_something:
+            raise SettingsError(
+                "hold and share name components by their place in the start: give means_init (or another "
+                "part of the start)"
+            )
+        if ties.any and self.prior == "conjugate":
+            raise SettingsError("hold and share go with prior='weak' or None; the conjugate prior ties means")
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +210,7 @@ def checked_start(settings: FitSettings, n_features: int) -> CheckedStart:
 
 
 def responsibilities_of(labels: Any, n_components: int) -> FloatArray:
-    """Responsibilities (N, K) of 0 and 1 from labels (N,) of 0 to K - 1.
+    """Responsibilities (N, K) of 0 and 1 from labels (N,) of 0 to K - 1, or -1 for noise.
 
     Raises
     ------
@@ -188,9 +222,10 @@ def responsibilities_of(labels: Any, n_components: int) -> FloatArray:
         raise StartError("start labels must be whole numbers, one a row")
     if n_components > max(len(array), 1):
         raise StartError(f"n_components={n_components} is more than {len(array)} labels can start")
-    if array.size and (array.min() < 0 or array.max() >= n_components):
-        raise StartError(f"start labels must lie between 0 and {n_components - 1}")
-    responsibilities: FloatArray = np.eye(n_components)[array]
+    if array.size and (array.min() < -1 or array.max() >= n_components):
+        raise StartError(f"start labels must lie between 0 and {n_components - 1}, or be -1 for noise")
+    # The last row of zeros is for -1.
+    responsibilities: FloatArray = np.eye(n_components + 1, n_components)[array]
     return responsibilities
 
 

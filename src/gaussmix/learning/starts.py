@@ -6,7 +6,7 @@ the rows and the difference between a weight of 2 and a repeated row do not matt
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gaussmix.data.memory import MemoryRows
 from gaussmix.data.rows import Rows, distinct_rows
 from gaussmix.errors import DataError, DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.learning.clutter import LEAST_SHARE, clean_rows, noise_over
 from gaussmix.learning.em import fit_em
 from gaussmix.learning.kmeans import cluster, nearest_centre, seed_centres, without_empty
 from gaussmix.learning.prepare import covariance_seen
@@ -22,10 +23,12 @@ from gaussmix.learning.stopping import Limits
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
-from gaussmix.model.prior import WeakPrior
+from gaussmix.model.prior import Prior, WeakPrior
 from gaussmix.model.spread import longest_axis
 
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
+# Neighbours are looked for among this many rows: trees of more are slow in many dimensions.
+CLEANED_ROWS = 1 << 13
 # No more partitions are looked for once so many were found again.
 REPEATED = 4
 # k-means partitions are compared on this many rows, after this many EM steps.
@@ -47,7 +50,9 @@ class StartSample:
     """(n, D or fewer), rows in units in which their covariance, as the family sees it, is 1."""
 
 
-def draw_sample(rows: Rows, settings: FitSettings, generator: np.random.Generator) -> StartSample:
+def draw_sample(
+    rows: Rows, settings: FitSettings, generator: np.random.Generator, most: int = SAMPLE_ROWS
+) -> StartSample:
     """Take all rows, or a sample of bounded size.
 
     Raises
@@ -56,7 +61,7 @@ def draw_sample(rows: Rows, settings: FitSettings, generator: np.random.Generato
         If fewer distinct rows are found than components wanted.
     """
     n_features, n_components = len(rows.feature_names), settings.n_components
-    size = max(min(SAMPLE_ROWS, SAMPLE_VALUES // n_features), n_components + 1)
+    size = max(min(most, SAMPLE_VALUES // n_features), n_components + 1)
     drawn, weights = rows.sample(size, generator)
     distinct, joined = _joined(drawn, weights)
     if len(distinct) < n_components:
@@ -108,15 +113,25 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
         If there are fewer distinct rows than components.
     """
     given = checked_start(settings, len(rows.feature_names))
+    share = 0.0
+    sample: StartSample | None = None
+    if settings.noise and settings.given.noise is None and given.responsibilities is None:
+        drawn = draw_sample(rows, settings, generator, CLEANED_ROWS)
+        sample, share = _without_noise(drawn, settings.n_components)
     if given.responsibilities is not None:
-        found = _from_responsibilities(rows, given.responsibilities, settings, step)
+        found, share = _from_responsibilities(rows, given.responsibilities, settings, step)
     elif given.complete:
         found = None
     elif settings.n_components == 1:
-        found = _one_component(rows, settings, step)
+        found = _one_component(rows if sample is None else sample.rows, settings, step)
     else:
-        found = _from_method(rows, settings, step, generator)
-    start = _overridden(given, found, settings.family)
+        found = _from_method(
+            rows, sample or draw_sample(rows, settings, generator), settings, step, generator
+        )
+    start = step.ties.applied(_overridden(given, found, settings.family))
+    if settings.noise:
+        noise = settings.given.noise or noise_over(rows, share)
+        start = replace(start, noise=noise, weights=start.weights * (1.0 - noise.weight))
     if given.means is not None:
         _warn_equal_means(start)
     return start
@@ -146,8 +161,17 @@ def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
     return Mixture(np.ones(1), rows.summary.mean[None, :], covariances, family)
 
 
-def _from_method(rows: Rows, settings: FitSettings, step: MStep, generator: np.random.Generator) -> Mixture:
-    sample = draw_sample(rows, settings, generator)
+def _without_noise(sample: StartSample, n_components: int) -> tuple[StartSample, float]:
+    """What of a sample does not look like noise, and the share that does."""
+    kept, share = clean_rows(sample.points, sample.weights, n_components)
+    weights = sample.weights[kept]
+    rows = MemoryRows(sample.rows.matrix[kept], weights, sample.rows.feature_names)
+    return replace(sample, rows=rows, weights=weights, points=sample.points[kept]), share
+
+
+def _from_method(
+    rows: Rows, sample: StartSample, settings: FitSettings, step: MStep, generator: np.random.Generator
+) -> Mixture:
     method, n_trials = _METHODS[settings.init_params]
     # The same partition again, perhaps with other numbers, need not be judged again.
     distinct: dict[bytes, FloatArray] = {}
@@ -185,7 +209,8 @@ def _most_promising(
 
 def _from_responsibilities(
     rows: Rows, responsibilities: FloatArray, settings: FitSettings, step: MStep
-) -> Mixture:
+) -> tuple[Mixture, float]:
+    """One M-step, and the share of the rows that is left for noise."""
     if (
         responsibilities.ndim != 2
         or not np.isfinite(responsibilities).all()
@@ -193,10 +218,16 @@ def _from_responsibilities(
     ):
         raise StartError("start responsibilities must be a table (N, K), finite and not negative")
     totals = responsibilities.sum(axis=1, keepdims=True)
-    if not (totals > 0.0).all():
-        raise StartError("each row's start responsibilities must add up to more than 0")
+    if not settings.noise and not (totals > 0.0).all():
+        raise StartError("each row's start responsibilities must add up to more than 0 (noise=False)")
+    divisors = np.maximum(totals, 1.0) if settings.noise else totals
     pooled = covariance_seen(rows, settings.family)
-    return _estimated(rows, responsibilities / totals, settings, step, pooled, _one_row(rows))
+    shares = responsibilities / divisors
+    found = _estimated(rows, shares, settings, step, pooled, _one_row(rows))
+    left = 1.0 - rows.given_statistics(shares, found.means, ScatterKind.TRACE).counts.sum() / (
+        rows.summary.row_weight
+    )
+    return found, min(max(float(left), LEAST_SHARE), 1.0 - LEAST_SHARE)
 
 
 def _estimated(
@@ -213,9 +244,13 @@ def _estimated(
     matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
     blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)
     # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
-    strength = max(0.5 * (n_features + 1) * one_row / n_components, 0.5 * step.prior.pseudo_rows)
+    strength = max(0.5 * (n_features + 1) * one_row / n_components, 0.5 * _weak_rows(step.prior))
     prior = WeakPrior(strength, pooled, step.prior.floor())
     return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
+
+
+def _weak_rows(prior: Prior) -> float:
+    return 2.0 * prior.strength if isinstance(prior, WeakPrior) else 0.0
 
 
 def _one_row(rows: Rows) -> float:
@@ -280,4 +315,4 @@ def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance
     axis = longest_axis(covariance_seen(rows, mixture.family))
     for group in groups:
         means[group] += distance * np.linspace(-1.0, 1.0, len(group))[:, None] * axis
-    return Mixture(mixture.weights, means, mixture.covariances, mixture.family)
+    return replace(mixture, means=means)

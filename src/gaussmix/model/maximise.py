@@ -1,6 +1,6 @@
 """The M-step: the mixture that makes given statistics likeliest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,32 +10,34 @@ from gaussmix.kernels.contract import FloatArray, Precision
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import NoPrior, Prior
 from gaussmix.model.statistics import SufficientStatistics
+from gaussmix.model.ties import NO_TIES, Ties, is_emptied, new_weights
 
 # A mean that moved further than this many of its component's new standard deviations (squared)
 # leaves too few digits in S - N d d^T; the covariance waits for the next iteration.
 CANCELLED = {Precision.DOUBLE: 1e8, Precision.SINGLE: 1e2}
-# A component with this share of the row weight, or less, has been emptied.
-EMPTY_SHARE = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
 class MStep:
-    """What the M-step maximises besides the likelihood.
+    """What the M-step maximises besides the likelihood, and what it leaves as it is.
 
     Parameters
     ----------
     prior : Prior
-        On the covariances.
+        On the covariances, and perhaps the means.
     reg_covar : float
         Added to the diagonal of every covariance, in the squared units of the data.
     resolution : (D,) array
         Standard deviations that rounding alone gives to a single value in each column; a component
         as narrow as this has collapsed.
+    ties : Ties
+        Which parts of which components are held, shared or equal.
     """
 
     prior: Prior
     reg_covar: float
     resolution: FloatArray
+    ties: Ties = NO_TIES
 
     @classmethod
     def plain(cls, n_features: int) -> "MStep":
@@ -62,7 +64,7 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     current : Mixture
         The mixture before the step.
     step : MStep
-        Prior, regularisation, and the resolution of the data.
+        Prior, regularisation, the resolution of the data, and what is held or shared.
 
     Returns
     -------
@@ -77,16 +79,18 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
 
     Notes
     -----
-    McLachlan and Peel (2000), eq. 3.4 to 3.6; under the weak prior Chen and Tan (2009), eq. 2.6.
+    McLachlan and Peel (2000), eq. 3.4 to 3.6; under the weak prior Chen and Tan (2009), eq. 2.6;
+    where means are shared, they move first and covariances follow (Meng and Rubin 1993).
     """
-    offsets, kept_counts = statistics.mean_offsets, statistics.counts
-    if (emptied := is_emptied(statistics)).any():
-        offsets = np.where(emptied[:, None], 0.0, offsets)
-        kept_counts = np.where(emptied, 0.0, kept_counts)
-    weights = kept_counts / kept_counts.sum()
-    means = current.means + offsets
+    weights, noise = new_weights(statistics, current, step.ties)
+    anchored = statistics
+    if (anchor := step.prior.anchor) is not None:
+        anchored = statistics.with_rows_at(anchor.place, anchor.n_rows)
+    offsets = _offsets(anchored, current, step.ties)
+    moved = replace(current, weights=weights, noise=noise, means=current.means + offsets)
     try:
-        successor = Mixture(weights, means, _covariances(statistics, current, step), current.family)
+        scatter = anchored.scatter_about(offsets) if step.ties.hold_back else anchored.recentred_scatter()
+        successor = replace(moved, covariances=_covariances(statistics, scatter, current, step))
         cancelled = _squared_lengths(successor, offsets).max() > CANCELLED[statistics.precision]
         _refuse_collapsed(successor, step)
     except DegenerateComponentError:
@@ -96,20 +100,26 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
             raise
     # Moving the means alone also raises the objective, and the next iteration sees the scatter from
     # where the rows are.
-    return Mixture(weights, means, current.covariances, current.family) if cancelled else successor
+    return moved if cancelled else successor
 
 
-def is_emptied(statistics: SufficientStatistics) -> NDArray[np.bool_]:
-    """Components whose share of the rows is no more than rounding: (K,)."""
-    emptied: NDArray[np.bool_] = statistics.counts <= EMPTY_SHARE * statistics.row_weight
-    return emptied
+def _offsets(statistics: SufficientStatistics, current: Mixture, ties: Ties) -> FloatArray:
+    """How far each mean moves: (K, D)."""
+    offsets = statistics.mean_offsets
+    if (emptied := is_emptied(statistics)).any():
+        offsets = np.where(emptied[:, None], 0.0, offsets)
+    return ties.bound_offsets(offsets, statistics.counts, current) if ties.hold_back else offsets
 
 
-def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep) -> FloatArray:
+def _covariances(
+    statistics: SufficientStatistics, scatter: FloatArray, current: Mixture, step: MStep
+) -> FloatArray:
     family, n_features = current.family, current.n_features
-    counts = statistics.counts + step.prior.pseudo_rows
-    scatter = statistics.recentred_scatter() + step.prior.pseudo_scatter(family, current.n_components)
-    if step.prior.pseudo_rows > 0.0 or family.shared or not (without := is_emptied(statistics)).any():
+    pseudo_rows = step.prior.pseudo_rows(family, current.n_components, n_features)
+    counts = statistics.counts + pseudo_rows
+    scatter = scatter + step.prior.pseudo_scatter(family, current.n_components)
+    counts, scatter = step.ties.pooled(counts, scatter)
+    if pseudo_rows > 0.0 or family.shared or not (without := is_emptied(statistics)).any():
         covariances = family.estimate(counts, scatter, n_features, current.covariances)
     else:
         covariances = current.covariances.copy()
@@ -118,7 +128,7 @@ def _covariances(statistics: SufficientStatistics, current: Mixture, step: MStep
         covariances = family.add_matrix(covariances, floor)
     if step.reg_covar > 0.0:
         covariances = family.add_matrix(covariances, step.reg_covar * np.eye(n_features))
-    return covariances
+    return step.ties.bound_covariances(covariances, current)
 
 
 def _estimate_of_some(

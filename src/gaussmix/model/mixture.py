@@ -1,6 +1,6 @@
 """A Gaussian mixture: frozen parameters, and what follows from them for given rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,19 +17,52 @@ SAMPLE_TILE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
+class Noise:
+    """Rows that belong to no component, with one density everywhere (Banfield and Raftery 1993).
+
+    Parameters
+    ----------
+    weight : float
+        Its mixing proportion.
+    corner : (D,) array
+        Of the box over which its density adds up to 1.
+    edges : (D, D) array
+        The box is corner + u edges, with each entry of u (D,) between 0 and 1.
+    """
+
+    weight: float
+    corner: FloatArray
+    edges: FloatArray
+
+    @cached_property
+    def log_volume(self) -> float:
+        """Log of the box's volume, in the units of the data to the power of D."""
+        return float(np.linalg.slogdet(self.edges)[1])
+
+    @property
+    def log_density(self) -> float:
+        """Log of weight / volume: minus infinity if there is no such row."""
+        return float(np.log(self.weight)) - self.log_volume if self.weight > 0.0 else -np.inf
+
+
+@dataclass(frozen=True, eq=False)
 class Mixture:
-    """K weighted Gaussian components in D features.
+    """K weighted Gaussian components in D features, and perhaps noise.
 
     Parameters
     ----------
     weights : (K,) array
-        Mixing proportions, non-negative, adding up to 1.
+        Mixing proportions, non-negative, adding up to 1 (with noise, to less).
     means : (K, D) array
         In the units of the data.
     covariances : array
         Shaped as ``family.shape(K, D)`` says, in the squared units of the data.
     family : CovarianceFamily
         The covariance model.
+    noise : Noise or None
+        Its weight and those of the components add up to 1.
+    n_given : int
+        Parameters that were given, or tied to others, and not estimated.
 
     Raises
     ------
@@ -41,6 +74,8 @@ class Mixture:
     means: FloatArray
     covariances: FloatArray
     family: CovarianceFamily
+    noise: Noise | None = None
+    n_given: int = 0
 
     def __post_init__(self) -> None:
         for name in ("weights", "means", "covariances"):
@@ -69,10 +104,11 @@ class Mixture:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights, K D means and the covariances'."""
+        """Free parameters: K - 1 weights, K D means, the covariances'; noise adds its weight and volume."""
         n_components, n_features = self.n_components, self.n_features
         covariance_parameters = self.family.n_covariance_parameters(n_components, n_features)
-        return (n_components - 1) + n_components * n_features + covariance_parameters
+        gaussian = (n_components - 1) + n_components * n_features + covariance_parameters
+        return gaussian + (0 if self.noise is None else 2) - self.n_given
 
     @cached_property
     def precision_factors(self) -> FloatArray:
@@ -96,7 +132,12 @@ class Mixture:
         with np.errstate(divide="ignore"):  # an emptied component has log weight minus infinity
             log_weights = np.log(self.weights)
         return Components(
-            log_weights, self.means, self.precision_factors, self.log_determinants, self.family.factor_form
+            log_weights,
+            self.means,
+            self.precision_factors,
+            self.log_determinants,
+            self.family.factor_form,
+            -np.inf if self.noise is None else self.noise.log_density,
         )
 
     @cached_property
@@ -156,21 +197,24 @@ class Mixture:
         return kernels.scores(rows, self.components)
 
     def labels(self, rows: NDArray[Any]) -> NDArray[np.int32]:
-        """The likeliest component of each row of (N, D), counted from 0: (N,)."""
+        """The likeliest component of each row of (N, D), counted from 0, or -1 for noise: (N,)."""
         return kernels.labels(rows, self.components)
 
     def shares(self, rows: NDArray[Any]) -> FloatArray:
-        """Responsibilities of any number of rows (N, D): (N, K)."""
-        return kernels.shares(rows, self.components)
+        """Responsibilities of any number of rows (N, D): (N, K), with noise (N, K + 1), noise last."""
+        shares = kernels.shares(rows, self.components)
+        return shares if self.noise is None else np.column_stack([shares, noise_shares(shares)])
 
     def log_density(self, rows: NDArray[Any]) -> FloatArray:
-        """Log density of any number of rows (N, D): (N,)."""
+        """Log density of any number of rows (N, D), noise included: (N,)."""
         return kernels.log_densities(rows, self.components)
 
     def sample(self, n_rows: int, generator: np.random.Generator) -> tuple[FloatArray, np.ndarray]:
-        """Draw rows (n, D) and the components (n,) they come from, component by component."""
-        counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
-        labels = np.repeat(np.arange(self.n_components), counts)
+        """Draw rows (n, D) and the components (n,) they come from, component by component, -1 for noise."""
+        noise = 0.0 if self.noise is None else self.noise.weight
+        weights = np.append(self.weights, noise)
+        *counts, n_noise = generator.multinomial(n_rows, weights / weights.sum())
+        labels = np.repeat([*range(self.n_components), -1], [*counts, n_noise])
         rows = np.empty((n_rows, self.n_features))
         first = 0
         for mean, matrix, count in zip(self.means, self.matrices, counts, strict=True):
@@ -181,20 +225,28 @@ class Mixture:
                 generator.standard_normal(out=tile)
                 kernels.place_rows(tile, mean, root)
             first += count
+        if self.noise is not None:
+            rows[first:] = self.noise.corner + generator.random((n_noise, self.n_features)) @ self.noise.edges
         return rows, labels
 
     def permuted(self, order: np.ndarray) -> "Mixture":
         """The same mixture with its components in another order."""
-        return Mixture(
-            self.weights[order],
-            self.means[order],
-            self.family.permuted(self.covariances, order),
-            self.family,
+        return replace(
+            self,
+            weights=self.weights[order],
+            means=self.means[order],
+            covariances=self.family.permuted(self.covariances, order),
         )
 
     def canonical_order(self) -> NDArray[np.intp]:
         """Components by rising mean along the first feature; ties by the following features: (K,)."""
         return np.lexsort(self.means.T[::-1])
+
+
+def noise_shares(shares: FloatArray) -> FloatArray:
+    """What responsibilities (n, K) leave for noise: (n,)."""
+    left: FloatArray = np.maximum(1.0 - shares.sum(axis=1), 0.0)
+    return left
 
 
 def _upper_root(matrix: FloatArray) -> FloatArray:

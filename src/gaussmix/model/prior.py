@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,31 +15,55 @@ from gaussmix.model.spread import positive_scale
 FLOOR_SHARE = 1e-6
 
 
+class Anchor(NamedTuple):
+    """Rows that a prior on the means adds to each component."""
+
+    place: FloatArray
+    """(D,)."""
+    n_rows: float
+
+
 class Prior(ABC):
     """Pseudo-rows that each component gets in the M-step, and the matching penalty."""
 
     name: ClassVar[str]
 
-    @property
     @abstractmethod
-    def pseudo_rows(self) -> float:
+    def pseudo_rows(self, family: CovarianceFamily, n_components: int, n_features: int) -> float:
         """Added to each N_k where covariances are estimated."""
 
     @abstractmethod
     def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:
         """Added to the scatter about the new means, of the kind the family uses."""
 
-    @abstractmethod
+    @property
+    def anchor(self) -> Anchor | None:
+        """Rows that each component is given besides its own where means are estimated, or None."""
+        return None
+
     def floor(self) -> FloatArray | None:
         """A matrix (D, D) fixed in each covariance along directions without spread, or None."""
-
-    @abstractmethod
-    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:
-        """How much of each component's variances comes from the prior and not from rows: (K, D)."""
+        return None
 
     @abstractmethod
     def log_density(self, mixture: Mixture) -> float:
         """The penalty, up to a constant: objective = log-likelihood + this."""
+
+    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:
+        """How much of each component's variances comes from the prior and not from rows: (K, D)."""
+        family, (n_components, n_features) = mixture.family, mixture.means.shape
+        scatter = self.pseudo_scatter(family, n_components)
+        if not np.any(scatter):
+            return np.zeros(mixture.means.shape)
+        pseudo_rows = self.pseudo_rows(family, n_components, n_features)
+        counts = mixture.weights * row_weight + pseudo_rows
+        # What the prior's pseudo-rows add to the numerator, as a share of all of it.
+        alone = family.matrices(
+            family.estimate(np.ones(n_components), np.asarray(scatter), n_features), n_components, n_features
+        )
+        added = np.einsum("kii->ki", alone) / counts[:, None]
+        share: FloatArray = added / family.variances(mixture.covariances, n_components, n_features)
+        return share
 
 
 class NoPrior(Prior):
@@ -47,18 +71,11 @@ class NoPrior(Prior):
 
     name = "none"
 
-    @property
-    def pseudo_rows(self) -> float:
+    def pseudo_rows(self, family: CovarianceFamily, n_components: int, n_features: int) -> float:  # noqa: ARG002
         return 0.0
 
     def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:  # noqa: ARG002
         return 0.0
-
-    def floor(self) -> FloatArray | None:
-        return None
-
-    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:  # noqa: ARG002
-        return np.zeros(mixture.means.shape)
 
     def log_density(self, mixture: Mixture) -> float:  # noqa: ARG002
         return 0.0
@@ -87,8 +104,7 @@ class WeakPrior(Prior):
     fixed: FloatArray | None
     _scatters: dict[tuple[str, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
-    @property
-    def pseudo_rows(self) -> float:
+    def pseudo_rows(self, family: CovarianceFamily, n_components: int, n_features: int) -> float:  # noqa: ARG002
         return 2.0 * self.strength
 
     def pseudo_scatter(self, family: CovarianceFamily, n_components: int) -> FloatArray | float:
@@ -101,15 +117,6 @@ class WeakPrior(Prior):
 
     def floor(self) -> FloatArray | None:
         return self.fixed
-
-    def share_of_variances(self, mixture: Mixture, row_weight: float) -> FloatArray:
-        family, n_components, n_features = mixture.family, mixture.n_components, mixture.n_features
-        counts = mixture.weights * row_weight + self.pseudo_rows
-        # What the M-step would give if the rows had no scatter at all.
-        alone = family.estimate(counts, np.asarray(self.pseudo_scatter(family, n_components)), n_features)
-        variances = family.variances(mixture.covariances, n_components, n_features)
-        share: FloatArray = family.variances(alone, n_components, n_features) / variances
-        return share
 
     def log_density(self, mixture: Mixture) -> float:
         traces = mixture.family.traces(mixture.precision_factors, self.covariance, mixture.n_components)

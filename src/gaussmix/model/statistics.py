@@ -72,6 +72,22 @@ class SufficientStatistics:
         """N_k times the covariance about the new means: S_k - N_k d_k d_k^T, of the same kind."""
         return self.sums.scatter - _OUTER[self.kind](self.counts, self.mean_offsets)
 
+    def scatter_about(self, offsets: FloatArray) -> FloatArray:
+        """N_k times the covariance about other means, at offsets (K, D) from the current ones."""
+        beside = _OUTER[self.kind](self.counts, self.mean_offsets - offsets)
+        return self.recentred_scatter() + beside
+
+    def with_rows_at(self, place: FloatArray, count: float) -> "SufficientStatistics":
+        """The same with ``count`` more rows for each component, all at one place (D,)."""
+        away = place - self.centres
+        more = np.full(len(self.counts), count)
+        sums = self.sums._replace(
+            counts=self.counts + count,
+            offsets=self.sums.offsets + count * away,
+            scatter=self.sums.scatter + _OUTER[self.kind](more, away),
+        )
+        return SufficientStatistics(sums, self.centres, self.kind, self.precision)
+
 
 _OUTER: dict[ScatterKind, Callable[[FloatArray, FloatArray], FloatArray]] = {
     ScatterKind.FULL: lambda counts, d: (counts[:, None] * d)[:, :, None] * d[:, None, :],

@@ -36,10 +36,11 @@ def _write(mixture: Mixture, matrix: NDArray[Any], file: Any, row_numbers: NDArr
         "row",
         "label",
         *(f"probability_{k + 1}" for k in range(mixture.n_components)),
+        *(["probability_noise"] if mixture.noise is not None else []),
         "log_density",
         "unexplained",
     ]
-    types = [pa.int64(), pa.int32(), *([pa.float64()] * (mixture.n_components + 1)), pa.bool_()]
+    types = [pa.int64(), pa.int32(), *([pa.float64()] * (len(names) - 3)), pa.bool_()]
     schema = pa.schema(list(zip(names, types, strict=True)))
     size = kernels.tile_rows(mixture.n_features, mixture.n_components)
     numbers = np.arange(1, len(matrix) + 1) if row_numbers is None else row_numbers

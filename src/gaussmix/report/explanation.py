@@ -119,7 +119,7 @@ def explain(
         steps,
         rows.summary.row_weight,
         settings.prior,
-        prior.pseudo_rows,
+        prior.pseudo_rows(settings.family, settings.n_components, n_features),
         np.zeros((n_features, n_features)) if floor is None else floor,
         settings.reg_covar,
         _ending(result),

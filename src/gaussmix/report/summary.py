@@ -13,6 +13,7 @@ from gaussmix.learning.review import UNEXPLAINED_TAIL, Review
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.parts import parts_of
 from gaussmix.modelfile import SavedModel
 
 JSON_SCHEMA, JSON_VERSION = "gaussmix-fit", 1
@@ -39,6 +40,10 @@ class FitSummary:
     correlations: list[list[list[float]]]
     """(K or 1, D, D) correlation matrices; none where the covariance model knows no correlation."""
     n_parameters: int
+    noise: dict[str, Any] | None
+    """Weight and volume of the noise."""
+    parts: dict[str, Any]
+    """Volumes (K,), shapes (K, D) and orientations (K, D, D) of the covariances."""
     facts: dict[str, Any]
     """What is known of the fit itself: empty for a mixture that was never fitted here."""
     notes: tuple[str, ...] = ()
@@ -61,6 +66,8 @@ class FitSummary:
             "means": self.means,
             "covariances": self.covariances,
             "n_parameters": self.n_parameters,
+            "noise": self.noise,
+            **self.parts,
             "notes": list(self.notes),
         }
 
@@ -96,7 +103,7 @@ def summarise(
     numbers = [int(i + 1 if row_numbers is None else row_numbers[i]) for i in review.unexplained]
     asked = {
         name: getattr(settings, name)
-        for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar", "acceleration")
+        for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar", "acceleration", "equal_weights")
     }
     facts = {**_fit_facts(result, rows, review), "unexplained_rows": numbers, **asked}
     prior = None if settings.prior == "none" else settings.prior
@@ -152,9 +159,16 @@ def _of_mixture(
         standard_deviations=np.sqrt(variances).tolist(),
         correlations=_correlations(mixture),
         n_parameters=mixture.n_parameters,
+        noise=_noise(mixture),
+        parts={name: part.tolist() for name, part in parts_of(mixture)._asdict().items()},
         facts=facts,
         notes=notes,
     )
+
+
+def _noise(mixture: Mixture) -> dict[str, Any] | None:
+    noise = mixture.noise
+    return None if noise is None else {"weight": noise.weight, "volume": float(np.exp(noise.log_volume))}
 
 
 def _correlations(mixture: Mixture) -> list[list[list[float]]]:
@@ -173,8 +187,10 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "log_likelihood": log_likelihood,
         "objective": result.objective,
         "bic": scoring.bic(log_likelihood, n_parameters, row_weight),
+        "bic_mclust": -scoring.bic(log_likelihood, n_parameters, row_weight),
         "aic": scoring.aic(log_likelihood, n_parameters),
         "icl": scoring.icl(log_likelihood, n_parameters, row_weight, review.log_certainty),
+        "icl_mclust": -scoring.icl(log_likelihood, n_parameters, row_weight, review.log_certainty),
         "bic_of_one_component": scoring.one_component_bic(rows, mixture.family),
         "n_iterations": result.n_iterations,
         "n_passes": result.history.n_passes,

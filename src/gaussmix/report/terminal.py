@@ -10,6 +10,8 @@ from gaussmix.report.summary import FitSummary
 from gaussmix.report.words import as_options, clean, number, percent, plural, sentence_safe, significant
 
 WIDEST_TABLE = 3
+# Axes that differ by less look the same.
+ROUND = 1.05
 CORRELATIONS_SHOWN = 6
 
 
@@ -25,6 +27,8 @@ def fit_report(summary: FitSummary, said: Collection[str] = ()) -> RenderableTyp
     parts: list[RenderableType] = [Text(_headline(summary), style="bold"), component_table(summary)]
     if summary.correlations and 1 < summary.n_features <= CORRELATIONS_SHOWN:
         parts.append(_correlations(summary))
+    if summary.covariance.isupper() and summary.n_features > 1:
+        parts.append(_shapes(summary))
     if summary.facts:
         parts.append(_quality(summary))
         parts.append(_outcome(summary))
@@ -59,7 +63,28 @@ def component_table(summary: FitSummary) -> Table:
             continue
         for j, name in enumerate(summary.feature_names):
             table.add_row(*(head if j == 0 else [""] * len(head)), Text(clean(name)), cells[k][j])
+    if summary.noise is not None:
+        share = percent(summary.noise["weight"])
+        table.add_row("noise", share, *([""] * (len(table.columns) - 2)))
     return table
+
+
+def _shapes(summary: FitSummary) -> Text:
+    """Volume, shape and orientation of each component, in words."""
+    lines = []
+    sizes, shapes = summary.parts["volumes"], summary.parts["shapes"]
+    names = [clean(name) for name in summary.feature_names]
+    for k in range(summary.n_components):
+        longest, shortest = max(shapes[k]), min(shapes[k])
+        i = shapes[k].index(longest)
+        axis = [row[i] for row in summary.parts["orientations"][k]]
+        j = max(range(summary.n_features), key=lambda j: abs(axis[j]))
+        ratio = (longest / shortest) ** 0.5
+        round_ = (
+            "round" if ratio < ROUND else f"{number(ratio, 2)} times as long as wide, mostly along {names[j]}"
+        )
+        lines.append(f"component {k + 1}: volume {number(sizes[k], 3)}, {round_}")
+    return Text("\n".join(lines), style="dim")
 
 
 def _headline(summary: FitSummary) -> str:
