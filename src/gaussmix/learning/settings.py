@@ -202,6 +202,8 @@ def checked_start(settings: FitSettings, n_features: int) -> CheckedStart:
         precisions = _finite("precisions", given.precisions, family.shape(n_components, n_features))
         covariances = _positive_definite(family, precisions, "precision")
         covariances = family.from_precisions(precisions)
+        if covariances.ndim == 3:
+            covariances = family.from_matrices(covariances)
     if covariances is not None:
         _positive_definite(family, covariances, "covariance")
     if given.responsibilities is not None:
@@ -243,7 +245,7 @@ def _family_form(family: CovarianceFamily, given: Any, n_components: int, n_feat
     except (TypeError, ValueError) as error:
         raise StartError(f"start covariances must be numbers: {error}") from error
     wanted = family.shape(n_components, n_features)
-    if array.shape == wanted:
+    if array.shape == wanted and len(wanted) < 3:
         return _finite("covariances", array, wanted)
     identity = np.eye(n_features)
     if array.shape in ((), (1,)):

@@ -132,7 +132,7 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
     if settings.noise:
         noise = settings.given.noise or noise_over(rows, share)
         start = replace(start, noise=noise, weights=start.weights * (1.0 - noise.weight))
-    if given.means is not None:
+    if given.means is not None and not step.ties.share.get("means"):
         _warn_equal_means(start)
     return start
 

@@ -9,7 +9,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.shapes import refuse_flat
 
 # Rounds of rotations, and the gain in nats a row at which the axes have come to rest.
-MOST_ROUNDS, AT_REST = 200, 1e-13
+MOST_ROUNDS, AT_REST = 1000, 1e-13
 # No pair of axes turns further than this at a time, in radians.
 LARGEST_TURN = 0.5
 TINY = float(np.finfo(np.float64).tiny)
@@ -85,7 +85,7 @@ def common_axes(
         begun = candidates[int(np.argmin(heights))]
     axes, n_rows = begun, float(counts.sum())
     within = axes.T @ scatter @ axes
-    height = _height_of(np.einsum("kii->ki", within), counts, equal_volumes)
+    height = height_of(np.einsum("kii->ki", within), counts, equal_volumes)
     for _ in range(MOST_ROUNDS):
         spreads = np.einsum("kii->ki", within)
         refuse_flat(spreads)
@@ -95,7 +95,7 @@ def common_axes(
         for _ in range(HALVINGS):
             moved = axes @ _rotation(angles)
             turned_scatter = moved.T @ scatter @ moved
-            lower = _height_of(np.einsum("kii->ki", turned_scatter), counts, equal_volumes)
+            lower = height_of(np.einsum("kii->ki", turned_scatter), counts, equal_volumes)
             if lower < height:
                 break
             angles = 0.5 * angles
@@ -106,10 +106,10 @@ def common_axes(
 
 
 def _height(scatter: FloatArray, counts: FloatArray, axes: FloatArray, equal_volumes: bool) -> float:
-    return _height_of(spreads_along(scatter, axes), counts, equal_volumes)
+    return height_of(spreads_along(scatter, axes), counts, equal_volumes)
 
 
-def _height_of(spreads: FloatArray, counts: FloatArray, equal_volumes: bool) -> float:
+def height_of(spreads: FloatArray, counts: FloatArray, equal_volumes: bool) -> float:
     """What is to be minimised, given spreads (K, D) along the axes; infinite where one is not positive."""
     if not (spreads > 0.0).all():
         return np.inf
