@@ -116,14 +116,15 @@ struct Result {
 
 // What a mixture says of one row.
 struct RowScores {
-    int label = 0;
+    int label;
     double log_density;
     std::vector<double> shares; // (K,)
 };
 
-RowScores row_by_definition(const Problem &p, const std::vector<std::vector<double>> &factors,
-                            const double *x /* (D,) */) {
-    RowScores found;
+void row_by_definition(const Problem &p, const std::vector<std::vector<double>> &factors,
+                       const double *x /* (D,) */, RowScores &found) {
+    found.label = 0;
+    found.shares.clear();
     double largest = -INFINITY, total = 0.0;
     for (int64_t c = 0; c < p.k; ++c) {
         double squares = 0.0;
@@ -150,17 +151,17 @@ RowScores row_by_definition(const Problem &p, const std::vector<std::vector<doub
     for (double &share : found.shares)
         share /= total;
     found.log_density = largest + std::log(total);
-    return found;
 }
 
 void by_definition(const Problem &p, Result &out) {
     std::vector<std::vector<double>> factors;
     for (int64_t c = 0; c < p.k; ++c)
         factors.push_back(full_factor(p, c));
+    RowScores row;
     for (int64_t i = 0; i < p.n; ++i) {
         const double *x = p.rows.data() + i * p.d;
         const double weight = p.weights.empty() ? 1.0 : p.weights[size_t(i)];
-        const RowScores row = row_by_definition(p, factors, x);
+        row_by_definition(p, factors, x, row);
         out.sums.log_likelihood += weight * row.log_density;
         out.sums.row_weight += weight;
         for (int64_t c = 0; c < p.k; ++c) {
@@ -251,8 +252,9 @@ void compare_scores(const Problem &p) {
     const Scores scores{labels.data(), shares.data(), log_densities.data(), distances.data()};
     check(score_rows(rows_of(p, p.rows), components_of(p), scores, 3, [] { return false; }), "scores finish");
     bool right = true;
+    RowScores row;
     for (int64_t i = 0; i < p.n; ++i) {
-        const RowScores row = row_by_definition(p, factors, p.rows.data() + i * p.d);
+        row_by_definition(p, factors, p.rows.data() + i * p.d, row);
         const double *found = shares.data() + i * p.k;
         right = right && near(log_densities[size_t(i)], row.log_density, 1.0 + std::abs(row.log_density));
         right = right && labels[size_t(i)] == row.label;
