@@ -152,6 +152,11 @@ def test_forms_of_one_covariance_agree(family, iris):
         np.testing.assert_allclose(np.diagonal(spread), np.ones(4), atol=1e-10)
 
 
+def test_the_first_four_show_kernels_all_there_is():
+    pairs = {(family.factor_form, family.scatter) for family in FAMILIES}
+    assert {(family.factor_form, family.scatter) for family in FAMILIES[:4]} == pairs
+
+
 def test_parameter_counts():
     counts = {f.name: f.n_covariance_parameters(3, 4) for f in FAMILIES}
     assert counts == {

@@ -10,7 +10,7 @@ from scipy.stats import special_ortho_group
 
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import DataError, FitError, SettingsError
+from gaussmix.errors import DataError, FitError, SettingsError, StartError
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings, GivenStart
 from gaussmix.model.covariances import FAMILIES, covariance_family
@@ -226,6 +226,18 @@ def test_what_is_held_stays_and_the_rest_is_at_its_best():
     np.testing.assert_allclose(
         model.covariances_[1], (shares[:, 1, None] * away).T @ away / counts[1], atol=1e-4
     )
+
+
+def test_weights_that_are_held_do_not_give_way_to_noise():
+    rows = np.r_[groups(2, 2, seed=1), 30.0 * np.random.default_rng(0).random((30, 2)) - 15.0]
+    start = {"weights_init": [0.3, 0.7], "means_init": [rows[0], rows[1]]}
+    model = GaussianMixture(2, noise=True, hold={"weights": [0]}, **start).fit(rows)
+    assert model.weights_[0] == 0.3
+    assert model.weights_.sum() + model.noise_.weight == pytest.approx(1.0, rel=1e-12)
+    # K - 1 = 1 weight and noise's are left of three that add up to 1, one of them held.
+    assert model.aic(rows) / 2.0 + model.score(rows) * len(rows) == pytest.approx(11.0 + 2.0 - 1.0)
+    with pytest.raises(StartError, match="leave noise no share"):
+        GaussianMixture(2, noise=True, hold={"weights": [0, 1]}, **start).fit(rows)
 
 
 def test_sharing_all_covariances_is_the_tied_model():

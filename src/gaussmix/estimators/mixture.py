@@ -124,7 +124,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     summary_ : FitSummary
         What the command line would print of this fit, as plain data.
     labels_ : array of shape (N,)
-        The likeliest component of each training row, counted from 0.
+        The likeliest component of each training row, counted from 0, or -1 for noise.
     trace_ : tuple of TraceStep
         With ``trace=True``, every iteration's mixture and log-likelihood.
     n_features_in_, feature_names_in_ :

@@ -68,9 +68,9 @@ class FitSettings:
     n_components : int
         K, at least 1.
     covariance_type : str
-        full, tied, diag, spherical, or mclust's VVV, EEE, VVI, VII.
+        full, tied, diag, spherical, or one of mclust's fourteen names.
     prior : str
-        ``weak`` or ``none``.
+        ``weak``, ``conjugate`` or ``none``.
     tol : float
         Largest estimated remaining gain, in nats per unit of row weight; 0 stops at rounding.
     max_iter : int

@@ -128,10 +128,8 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
         found = _from_method(
             rows, sample or draw_sample(rows, settings, generator), settings, step, generator
         )
-    start = step.ties.applied(_overridden(given, found, settings.family))
-    if settings.noise:
-        noise = settings.given.noise or noise_over(rows, share)
-        start = replace(start, noise=noise, weights=start.weights * (1.0 - noise.weight))
+    noise = (settings.given.noise or noise_over(rows, share)) if settings.noise else None
+    start = step.ties.applied(_overridden(given, found, settings.family), noise)
     if given.means is not None and not step.ties.share.get("means"):
         _warn_equal_means(start)
     return start

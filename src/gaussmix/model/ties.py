@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix.errors import SettingsError
+from gaussmix.errors import SettingsError, StartError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.mixture import Mixture, Noise
@@ -15,6 +15,8 @@ from gaussmix.model.statistics import SufficientStatistics
 PARTS = ("weights", "means", "covariances")
 # A component with this share of the row weight, or less, has been emptied.
 EMPTY_SHARE = float(np.finfo(np.float64).eps)
+# Weights that add up to 1 may miss it by so much.
+ROUNDED = 1e-9
 
 Components = tuple[int, ...]
 
@@ -78,18 +80,36 @@ class Ties:
             covariances[held] = current.covariances[held]
         return covariances
 
-    def applied(self, start: Mixture) -> Mixture:
-        """A first mixture that keeps these ties, and knows how many parameters they take."""
+    def applied(self, start: Mixture, noise: Noise | None = None) -> Mixture:
+        """A first mixture that keeps these ties, beside noise, and knows how many parameters they take.
+
+        Raises
+        ------
+        StartError
+            If weights that are held leave nothing for noise.
+        """
         weights, means, covariances = start.weights.copy(), start.means.copy(), start.covariances.copy()
         if self.equal_weights:
             weights[:] = weights.mean()
         for part, values in (("weights", weights), ("means", means), ("covariances", covariances)):
             for group in self.share.get(part, ()):
                 values[list(group)] = values[list(group)].mean(axis=0)
-        given = self._n_given(start.family, *start.means.shape)
-        return replace(start, weights=weights, means=means, covariances=covariances, n_given=given)
+        given = self._n_given(start.family, start.n_components, start.n_features, noise is not None)
+        if noise is not None:
+            weights = self._beside(weights, noise)
+        return Mixture(weights, means, covariances, start.family, noise, given)
 
-    def _n_given(self, family: CovarianceFamily, n_components: int, n_features: int) -> int:
+    def _beside(self, weights: FloatArray, noise: Noise) -> FloatArray:
+        """Weights (K,) that leave noise its own; those held do not give any of theirs."""
+        held = np.zeros(len(weights), dtype=bool)
+        held[list(self.hold.get("weights", ()))] = True
+        left, free = 1.0 - weights[held].sum() - noise.weight, weights[~held].sum()
+        if left < 0.0 or (free == 0.0 and left > ROUNDED):
+            total = weights[held].sum()
+            raise StartError(f"weights that are held add up to {total:g}, and leave noise no share")
+        return np.where(held, weights, weights * (left / free if free > 0.0 else 0.0))
+
+    def _n_given(self, family: CovarianceFamily, n_components: int, n_features: int, with_noise: bool) -> int:
         each = {
             "weights": 1,
             "means": n_features,
@@ -99,7 +119,8 @@ class Ties:
         shared = sum(each[part] * (len(g) - 1) for part, groups in self.share.items() for g in groups)
         n_given = held + shared + (n_components - 1 if self.equal_weights else 0)
         # If all weights are held, the last of them was not free in the first place.
-        return n_given - (len(self.hold.get("weights", ())) == n_components)
+        all_held = not with_noise and len(self.hold.get("weights", ())) == n_components
+        return n_given - all_held
 
 
 NO_TIES = Ties()
