@@ -51,7 +51,7 @@ class ConjugatePrior(Prior):
     def pseudo_rows(self, family: CovarianceFamily, n_components: int, n_features: int) -> float:
         """In rows: what multiplies 1/2 log |Sigma_k|."""
         freedom = n_features + 2.0
-        if family.mclust_name.endswith("II"):
+        if not family.sees_shape:
             own = (freedom + 2.0) / n_features
         elif not family.sees_correlation:
             own = freedom + 2.0
@@ -84,5 +84,5 @@ class ConjugatePrior(Prior):
             return np.asarray(self.covariance * smaller)
         mean = np.trace(self.covariance) / n_features
         # A sphere has one variance, and so the trace of its Lambda is that variance, not D times it.
-        parts = n_features if family.mclust_name.endswith("II") else 1
+        parts = 1 if family.sees_shape else n_features
         return np.asarray(mean * smaller / parts * np.eye(n_features))

@@ -27,10 +27,9 @@ def parts_of(mixture: Mixture) -> Parts:
     knows no orientation they are the features, in the features' order.
     """
     matrices, (n_components, n_features) = mixture.matrices, mixture.means.shape
-    orientation = mixture.family.mclust_name[2]
-    if orientation == "I":
+    if not mixture.family.sees_correlation:
         axes = np.tile(np.eye(n_features), (n_components, 1, 1))
-    elif orientation == "E":
+    elif mixture.family.one_orientation:
         common = axes_of(matrices)
         falling = np.argsort(-np.einsum("ij,ik,kj->j", common, matrices[0], common), kind="stable")
         axes = np.tile(common[:, falling], (n_components, 1, 1))

@@ -183,7 +183,7 @@ def checked_ties(
             raise SettingsError(f"share: a component's {part} can be held or shared once only")
     if equal_weights and ("weights" in held or "weights" in shared):
         raise SettingsError("equal_weights leaves no weights to hold or share")
-    if ("covariances" in held or "covariances" in shared) and "E" in family.mclust_name:
+    if ("covariances" in held or "covariances" in shared) and family.ties_components:
         raise SettingsError(
             f"covariance_type {family.name} ties all covariances together; hold or share some of them with "
             "VVV (full), VVI (diag) or VII (spherical)"

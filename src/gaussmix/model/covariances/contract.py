@@ -45,6 +45,21 @@ class CovarianceFamily(ABC):
         return self.mclust_name[2] != "I"
 
     @property
+    def sees_shape(self) -> bool:
+        """Whether a covariance is more than a sphere."""
+        return self.mclust_name[1] != "I"
+
+    @property
+    def one_orientation(self) -> bool:
+        """Whether all components have the same axes, which are not the features."""
+        return self.mclust_name[2] == "E"
+
+    @property
+    def ties_components(self) -> bool:
+        """Whether components have a part of their covariances in common."""
+        return "E" in self.mclust_name
+
+    @property
     def shared(self) -> bool:
         """Whether all components have the same covariance."""
         return "V" not in self.mclust_name
