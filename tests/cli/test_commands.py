@@ -456,3 +456,35 @@ def test_every_printed_quotient_is_the_printed_result(run, data_folder, covarian
     assert len(quotients) >= 10
     for numerator, divisor, result in quotients:
         assert float(numerator) / float(divisor) == pytest.approx(float(result), rel=1e-5, abs=6e-5)
+
+
+@pytest.mark.parametrize("covariance", ["VVV", "EEE", "VVI", "VII"])
+def test_explain_knows_mclusts_names_of_what_it_writes_out(run, heights_csv, covariance):
+    assert run("explain", heights_csv, "-k", 2, "--covariance", covariance).code == 0
+
+
+@pytest.mark.parametrize("covariance", ["EII", "VEI", "VEE", "EVE", "V"])
+def test_explain_refuses_models_that_no_one_does_by_hand(run, heights_csv, covariance):
+    found = run("explain", heights_csv, "-k", 2, "--covariance", covariance)
+    assert found.code == 2
+    assert "writes out full, tied, diag, spherical" in found.err
+
+
+def test_noise_and_equal_weights_from_the_command_line(run, faithful_csv, tmp_path):
+    model, rows = tmp_path / "m.json", tmp_path / "rows.csv"
+    found = run(
+        "fit", faithful_csv, "-k", 2, "--covariance", "VEV", "--noise", "--equal-weights",
+        "--prior", "conjugate", "-o", model, "--assign", rows, "--json",
+    )  # fmt: skip
+    assert found.code == 0
+    fit = found.json
+    assert (fit["covariance"], fit["prior"], fit["equal_weights"]) == ("VEV", "conjugate", True)
+    assert fit["weights"][0] == fit["weights"][1]
+    assert sum(fit["weights"]) + fit["noise"]["weight"] == pytest.approx(1.0)
+    assert fit["bic_mclust"] == -fit["bic"]
+    header, *lines = rows.read_text().splitlines()
+    assert "probability_noise" in header
+    assert {line.split(",")[1] for line in lines} <= {"0", "1", "2"}
+    shown = run("show", model)
+    assert "noise" in shown.out
+    assert "times as long as wide" in shown.out

@@ -13,11 +13,14 @@ from gaussmix.cli.options import (
     rows_from,
     settings_from,
 )
+from gaussmix.errors import SettingsError
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.search import search
 from gaussmix.report.explanation import explain as write_out
 from gaussmix.report.explanation_terminal import explanation_report
 from gaussmix.report.words import result_console
+
+BY_HAND = ("full", "tied", "diag", "spherical")
 
 
 @click.command()
@@ -33,7 +36,8 @@ def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
 
     This is textbook EM: unlike fit, it uses no prior unless --prior weak asks for one.
     """
-    settings = replace(settings_from(options), max_iter=steps, tol=0.0, n_init=1)
+    settings = settings_from({**options, "covariance": _by_hand(options["covariance"])})
+    settings = replace(settings, max_iter=steps, tol=0.0, n_init=1)
     with notes_of_warnings():
         rows, table = rows_from(options)
         result = search(rows, settings, trace=True)
@@ -43,3 +47,16 @@ def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
         print_json(explanation.as_json())
     else:
         result_console().print(explanation_report(explanation))
+
+
+def _by_hand(covariance: str) -> str:
+    """The model by scikit-learn's name; the others have M-steps that no one does by hand."""
+    name = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical"}.get(
+        covariance.upper(), covariance
+    )
+    if name.lower() not in BY_HAND:
+        raise SettingsError(
+            f"explain writes out {', '.join(BY_HAND)} covariance (VVV, EEE, VVI, VII); {covariance} can be "
+            "fitted, but its M-step is more than sums and a division"
+        )
+    return name.lower()

@@ -58,7 +58,8 @@ def _given(parameters: dict[str, Any], start: Any) -> GivenStart:
             )
         family = covariance_family(parameters["covariance_type"])
         covariances = family.from_matrices(start.matrices)
-        weights = start.weights / start.weights.sum()
+        total = start.weights.sum()
+        weights = start.weights / total if total > 0.0 else np.full(n_components, 1.0 / n_components)
         noise = start.noise if parameters["noise"] else None
         return GivenStart(weights=weights, means=start.means, covariances=covariances, noise=noise)
     if start is not None:

@@ -9,6 +9,8 @@ Varadhan, Journal of Computational and Graphical Statistics 28 (2019) 834. docs/
 measurements, and what was tried besides.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from gaussmix.data.rows import Rows
@@ -31,6 +33,10 @@ LONGEST = 64.0
 LONGER, SHORTER = 4.0, 0.25
 # Past steps, and estimates from them, that say how much is left to gain; the largest of so many counts.
 ENOUGH, SLOWEST = 3, 10
+# Log weights change by no more than this in a leap, or what EM's own step changes them by.
+LARGEST_CHANGE = 1.0
+# A log weight that changes by more than this in a step of EM's is not at rest.
+GROWING = 1e-3
 # Combinations of past steps with less than this share of their squared length are rounding.
 FAINT = 1e-11
 TINY = float(np.finfo(np.float64).tiny)
@@ -110,9 +116,30 @@ class Leaps:
             if not self._ways:
                 return None
             direction, history.foreseen = self._direction(current)
-            return None if self._plain(history) else mixture_at(place + direction, current)
+            if self._regrows():
+                history.foreseen = None
+            if self._plain(history):
+                return None
+            aim = mixture_at(place + self._within_sight(direction, current), current)
+            # To the last bit, which logarithms and back would not keep.
+            return replace(aim, covariances=self._step.ties.bound_covariances(aim.covariances, current))
         except (DegenerateComponentError, np.linalg.LinAlgError):
             return None
+
+    def _within_sight(self, direction: FloatArray, current: Mixture) -> FloatArray:
+        """The direction, shortened where a weight would change by more than a factor, and than EM changes it.
+
+        A component that is all but emptied hardly counts in the information, and would not come back.
+        """
+        n_weights = len(all_weights(current))
+        changes, own = np.abs(direction[:n_weights]), np.abs(self._move[:n_weights])
+        longest = float((changes / np.maximum(own, LARGEST_CHANGE)).max())
+        return direction / longest if longest > 1.0 else direction
+
+    def _regrows(self) -> bool:
+        """Whether a component of less than a row is on its way back, which its information hides."""
+        growing = self._move[: len(self._counts)] > GROWING
+        return bool((growing & (self._counts < 1.0)).any())
 
     def _plain(self, history: History) -> bool:
         """Whether EM has only begun, or will have come to its end before leaps have found their way."""

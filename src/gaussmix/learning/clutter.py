@@ -7,6 +7,7 @@ from gaussmix.errors import DataError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.cleaning import noise_probabilities
 from gaussmix.model.mixture import Noise
+from gaussmix.model.spread import spreadless_directions
 
 # Noise starts with no less than this share of the rows, for EM cannot find what has no weight, and with
 # no more than that, so that components have rows to start from.
@@ -37,6 +38,11 @@ def noise_over(rows: Rows, share: float) -> Noise:
         If the rows lie in a flat subspace, over which no box has a volume.
     """
     summary = rows.summary
+    if spreadless_directions(rows.covariance()).shape[1] > 0:
+        raise DataError(
+            "noise=True needs rows that vary in every direction, for its density is spread over a volume: "
+            "some column is constant or a sum of multiples of others; drop such columns"
+        )
     straight = Noise(share, summary.low, np.diag(summary.high - summary.low))
     axes = np.linalg.eigh(rows.covariance())[1]
     low, high = np.full(len(axes), np.inf), np.full(len(axes), -np.inf)
@@ -44,9 +50,4 @@ def noise_over(rows: Rows, share: float) -> Noise:
         along = (tile - summary.mean) @ axes
         low, high = np.minimum(low, along.min(axis=0)), np.maximum(high, along.max(axis=0))
     turned = Noise(share, summary.mean + low @ axes.T, (high - low)[:, None] * axes.T)
-    smaller = min((straight, turned), key=lambda noise: noise.log_volume)
-    if not np.isfinite(smaller.log_volume):
-        raise DataError(
-            "noise=True needs rows that vary in every direction: some column is constant or a sum"
-        )
-    return smaller
+    return min((straight, turned), key=lambda noise: noise.log_volume)

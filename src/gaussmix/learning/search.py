@@ -102,7 +102,8 @@ def _off_saddle(
     likelihood: a saddle, which looks converged to every rule that watches the objective.
     """
     twins = coinciding(result.mixture)
-    if not twins or not result.outcome.converged:
+    # Means that are held or shared are where they are meant to be.
+    if not twins or step.ties.any or not result.outcome.converged:
         return result
     again: list[TraceStep] = []
     start = nudged_apart(result.mixture, twins, rows, SADDLE_NUDGE)

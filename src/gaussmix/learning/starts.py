@@ -123,12 +123,15 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
     elif given.complete:
         found = None
     elif settings.n_components == 1:
-        found = _one_component(rows if sample is None else sample.rows, settings, step)
+        found = _one_component(rows, settings, step) if sample is None else _one_group(sample, settings, step)
     else:
         found = _from_method(
             rows, sample or draw_sample(rows, settings, generator), settings, step, generator
         )
-    noise = (settings.given.noise or noise_over(rows, share)) if settings.noise else None
+    if settings.given.noise is not None:
+        # Its box is that of the rows it was fitted to, which these need not be.
+        share = min(settings.given.noise.weight, 1.0 - LEAST_SHARE)
+    noise = noise_over(rows, share) if settings.noise else None
     start = step.ties.applied(_overridden(given, found, settings.family), noise)
     if given.means is not None and not step.ties.share.get("means"):
         _warn_equal_means(start)
@@ -157,6 +160,12 @@ def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
     if step.reg_covar > 0.0:
         covariances = family.add_matrix(covariances, step.reg_covar * np.eye(len(rows.feature_names)))
     return Mixture(np.ones(1), rows.summary.mean[None, :], covariances, family)
+
+
+def _one_group(sample: StartSample, settings: FitSettings, step: MStep) -> Mixture:
+    """One component for what does not look like noise, smoothed."""
+    shares = np.ones((len(sample.weights), 1))
+    return _estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(sample.rows))
 
 
 def _without_noise(sample: StartSample, n_components: int) -> tuple[StartSample, float]:

@@ -119,7 +119,11 @@ def _covariances(
     counts = statistics.counts + pseudo_rows
     scatter = scatter + step.prior.pseudo_scatter(family, current.n_components)
     counts, scatter = step.ties.pooled(counts, scatter)
-    if pseudo_rows > 0.0 or family.shared or not (without := is_emptied(statistics)).any():
+    without = is_emptied(statistics)
+    if pseudo_rows == 0.0 and without.all():
+        # Noise has taken all rows.
+        return current.covariances
+    if pseudo_rows > 0.0 or family.shared or not without.any():
         covariances = family.estimate(counts, scatter, n_features, current.covariances)
     else:
         covariances = current.covariances.copy()

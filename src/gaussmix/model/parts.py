@@ -30,8 +30,10 @@ def parts_of(mixture: Mixture) -> Parts:
     if not mixture.family.sees_correlation:
         axes = np.tile(np.eye(n_features), (n_components, 1, 1))
     elif mixture.family.one_orientation:
-        common = axes_of(matrices)
-        falling = np.argsort(-np.einsum("ij,ik,kj->j", common, matrices[0], common), kind="stable")
+        # A component without rows keeps what it had, and has no say.
+        live = matrices[mixture.weights > 0.0] if mixture.weights.any() else matrices
+        common = axes_of(live)
+        falling = np.argsort(-np.einsum("ij,ik,kj->j", common, live[0], common), kind="stable")
         axes = np.tile(common[:, falling], (n_components, 1, 1))
     else:
         axes = np.linalg.eigh(matrices)[1][:, :, ::-1]

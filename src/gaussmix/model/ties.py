@@ -1,7 +1,8 @@
 """Parts of components that an M-step leaves as they are, makes equal, or shares; and the weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from gaussmix.model.mixture import Mixture, Noise
 from gaussmix.model.statistics import SufficientStatistics
 
 PARTS = ("weights", "means", "covariances")
+EXAMPLES = {"hold": '{"means": [0]}', "share": '{"covariances": [[0, 1]]}'}
 # A component with this share of the row weight, or less, has been emptied.
 EMPTY_SHARE = float(np.finfo(np.float64).eps)
 # Weights that add up to 1 may miss it by so much.
@@ -59,6 +61,8 @@ class Ties:
         matrices = current.matrices
         for group in self.share.get("means", ()):
             members = list(group)
+            if not counts[members].any():
+                continue
             information = counts[members, None, None] * np.linalg.inv(matrices[members])
             pulled = np.einsum("kij,kj->i", information, offsets[members])
             bound[members] = np.linalg.solve(information.sum(axis=0), pulled)
@@ -138,7 +142,10 @@ def new_weights(
     held = np.zeros(len(counts), dtype=bool)
     held[list(ties.hold.get("weights", ()))] = True
     free = float(counts[~held].sum()) + left
-    scale = (1.0 - float(current.weights[held].sum())) / free if free > 0.0 else 0.0
+    if free == 0.0:
+        # No row says anything of the weights that are free.
+        return current.weights, current.noise
+    scale = (1.0 - float(current.weights[held].sum())) / free
     weights = np.where(held, current.weights, counts * scale)
     if ties.equal_weights:
         weights = np.full(len(counts), float(weights.mean()))
@@ -168,15 +175,19 @@ def checked_ties(
     SettingsError
         If a part or a component does not exist, is named twice, or cannot be held under the family.
     """
-    held = {part: _components("hold", part, members, n_components) for part, members in (hold or {}).items()}
-    shared = {
-        part: tuple(_components("share", part, group, n_components) for group in groups)
-        for part, groups in (share or {}).items()
-    }
-    for name, parts in (("hold", held), ("share", shared)):
-        for part in parts:
+    for name, given in (("hold", hold), ("share", share)):
+        if given is not None and not isinstance(given, Mapping):
+            raise SettingsError(f"{name} must be a dict such as {EXAMPLES[name]}; got {given!r}")
+        for part in given or {}:
             if part not in PARTS:
                 raise SettingsError(f"{name} knows {', '.join(PARTS)}; got {part!r}")
+    held = {part: _components("hold", part, members, n_components) for part, members in (hold or {}).items()}
+    shared = {
+        part: tuple(
+            _components("share", part, group, n_components, 2) for group in _sequence("share", groups)
+        )
+        for part, groups in (share or {}).items()
+    }
     for part, groups in shared.items():
         members = [k for group in groups for k in group] + list(held.get(part, ()))
         if len(set(members)) < len(members):
@@ -191,8 +202,16 @@ def checked_ties(
     return Ties(held, shared, equal_weights)
 
 
-def _components(name: str, part: str, given: Sequence[int], n_components: int) -> Components:
-    members = tuple(given)
+def _sequence(name: str, given: Any) -> tuple[Any, ...]:
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise SettingsError(f"{name} must be a dict such as {EXAMPLES[name]}; got {given!r} in it")
+    return tuple(given)
+
+
+def _components(name: str, part: str, given: Any, n_components: int, least: int = 0) -> Components:
+    members = _sequence(name, given)
+    if len(members) < least:
+        raise SettingsError(f"{name}[{part!r}] needs groups of {least} components or more; got {given!r}")
     whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in members)
     if not whole or not all(0 <= k < n_components for k in members) or len(set(members)) < len(members):
         raise SettingsError(

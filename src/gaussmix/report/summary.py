@@ -41,7 +41,7 @@ class FitSummary:
     """(K or 1, D, D) correlation matrices; none where the covariance model knows no correlation."""
     n_parameters: int
     noise: dict[str, Any] | None
-    """Weight and volume of the noise."""
+    """Weight of the noise, and log of the volume it is spread over."""
     parts: dict[str, Any]
     """Volumes (K,), shapes (K, D) and orientations (K, D, D) of the covariances."""
     facts: dict[str, Any]
@@ -168,7 +168,7 @@ def _of_mixture(
 
 def _noise(mixture: Mixture) -> dict[str, Any] | None:
     noise = mixture.noise
-    return None if noise is None else {"weight": noise.weight, "volume": float(np.exp(noise.log_volume))}
+    return None if noise is None else {"weight": noise.weight, "log_volume": noise.log_volume}
 
 
 def _correlations(mixture: Mixture) -> list[list[list[float]]]:

@@ -25,7 +25,8 @@ class VEE(Full):
         for _ in range(MOST_ROUNDS):
             if not (volumes > 0.0).all():
                 raise DegenerateComponentError(int(np.argmin(volumes)), "has no spread left")
-            pooled = (scatter / volumes[:, None, None]).sum(axis=0)
+            with np.errstate(over="ignore"):
+                pooled = (scatter / volumes[:, None, None]).sum(axis=0)
             sign, log_determinant = np.linalg.slogdet(pooled)
             if not (sign > 0.0 and np.isfinite(log_determinant)):
                 raise DegenerateComponentError(None, "has no spread left along one of its axes")

@@ -4,6 +4,7 @@ import numpy as np
 
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.contract import CovarianceFamily
+from gaussmix.model.covariances.full import Full
 
 
 class Written(CovarianceFamily):
@@ -40,9 +41,7 @@ class Written(CovarianceFamily):
         return self._written(found, n_components, n_features)
 
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
-        n_components, n_features = precisions.shape[:2]
-        found = self._compact.from_precisions(self._compact.compacted(precisions))
-        return self._written(found, n_components, n_features)
+        return self.from_matrices(Full().from_precisions(precisions))
 
     def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return covariances
