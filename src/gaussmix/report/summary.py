@@ -13,7 +13,7 @@ from gaussmix.learning.review import UNEXPLAINED_TAIL, Review
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
-from gaussmix.model.parts import parts_of
+from gaussmix.model.parts import Parts, parts_of
 from gaussmix.modelfile import SavedModel
 
 JSON_SCHEMA, JSON_VERSION = "gaussmix-fit", 1
@@ -42,8 +42,8 @@ class FitSummary:
     n_parameters: int
     noise: dict[str, Any] | None
     """Weight of the noise, and log of the volume it is spread over."""
-    parts: dict[str, Any]
-    """Volumes (K,), shapes (K, D) and orientations (K, D, D) of the covariances."""
+    parts: Parts
+    """Volumes, shapes and orientations of the covariances; arrays, which are a quarter of lists' size."""
     facts: dict[str, Any]
     """What is known of the fit itself: empty for a mixture that was never fitted here."""
     notes: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class FitSummary:
             "covariances": self.covariances,
             "n_parameters": self.n_parameters,
             "noise": self.noise,
-            **self.parts,
+            **{name: part.tolist() for name, part in self.parts._asdict().items()},
             "notes": list(self.notes),
         }
 
@@ -160,7 +160,7 @@ def _of_mixture(
         correlations=_correlations(mixture),
         n_parameters=mixture.n_parameters,
         noise=_noise(mixture),
-        parts={name: part.tolist() for name, part in parts_of(mixture)._asdict().items()},
+        parts=parts_of(mixture),
         facts=facts,
         notes=notes,
     )

@@ -72,18 +72,16 @@ def component_table(summary: FitSummary) -> Table:
 def _shapes(summary: FitSummary) -> Text:
     """Volume, shape and orientation of each component, in words."""
     lines = []
-    sizes, shapes = summary.parts["volumes"], summary.parts["shapes"]
+    sizes, shapes, orientations = summary.parts
     names = [clean(name) for name in summary.feature_names]
     for k in range(summary.n_components):
-        longest, shortest = max(shapes[k]), min(shapes[k])
-        i = shapes[k].index(longest)
-        axis = [row[i] for row in summary.parts["orientations"][k]]
-        j = max(range(summary.n_features), key=lambda j: abs(axis[j]))
-        ratio = (longest / shortest) ** 0.5
+        axis = orientations[k][:, shapes[k].argmax()]
+        j = int(abs(axis).argmax())
+        ratio = float(shapes[k].max() / shapes[k].min()) ** 0.5
         round_ = (
             "round" if ratio < ROUND else f"{number(ratio, 2)} times as long as wide, mostly along {names[j]}"
         )
-        lines.append(f"component {k + 1}: volume {number(sizes[k], 3)}, {round_}")
+        lines.append(f"component {k + 1}: volume {number(float(sizes[k]), 3)}, {round_}")
     return Text("\n".join(lines), style="dim")
 
 
