@@ -16,8 +16,9 @@ from benchmarks.adapters import ours
 from benchmarks.problems import PROBLEMS, rows_of
 from gaussmix import GaussianMixture
 from gaussmix.kernels.threads import compute_threads
+from gaussmix.report.worked_example import HEIGHTS as HEIGHTS_OF_THE_EXAMPLE
 
-HEIGHTS = np.array([5.2, 5.4, 5.7, 6.3, 5.6, 5.5, 6.0, 5.8, 5.5, 5.9])[:, None]
+HEIGHTS = np.array(HEIGHTS_OF_THE_EXAMPLE)[:, None]
 # The high-water mark of the process itself: what a parent reads of its child includes the parent's
 # own memory from before the child became another program.
 FIT_AND_TELL_PEAK = """

@@ -43,7 +43,7 @@ TINY = float(np.finfo(np.float64).tiny)
 
 
 class Leaps:
-    """Looks further ahead than EM's next mixture, and goes there if the rows like it no less.
+    """Looks further ahead than EM's next mixture, and goes there if the rows like it better.
 
     Parameters
     ----------
