@@ -47,16 +47,6 @@ ScatterKind kind_named(const std::string &name) {
     return ScatterKind::trace;
 }
 
-int64_t factor_size(FactorForm form, int64_t k, int64_t d) {
-    switch (form) {
-    case FactorForm::full: return k * d * d;
-    case FactorForm::shared: return d * d;
-    case FactorForm::diagonal: return k * d;
-    case FactorForm::isotropic: return k;
-    }
-    return 0;
-}
-
 Components checked_components(const In &log_weights, const In &means, const In &factors,
                               const In &log_determinants, FactorForm form, double log_background,
                               ScatterKind scatter, int64_t d) {
@@ -123,6 +113,47 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
                                    n_threads, interrupted);
     });
     return nb::make_tuple(sums.log_likelihood, sums.row_weight);
+}
+
+// EM steps of M mixtures, in place: weights (M, K), means (M, K, D), covariances as their form says.
+void climb_of(RowArray<double> rows, std::optional<In> weights, Out mixing, Out means, Out covariances,
+              const std::string &form, double pseudo_rows, In pseudo_scatter, In added, double strength,
+              In anchor, In resolution, double flat, int64_t n_steps, Out objectives, Out counts,
+              Out squared_counts, int n_threads) {
+    const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), m = int64_t(objectives.size());
+    const int64_t total = int64_t(mixing.size());
+    expect(m > 0 && d > 0 && total > 0 && total % m == 0,
+           "there must be mixtures, all with as many components");
+    const FactorForm factor_form = form_named(form);
+    expect(factor_form != FactorForm::shared, "components must have covariances of their own");
+    const int64_t size = factor_size(factor_form, 1, d);
+    expect(int64_t(means.size()) == total * d && int64_t(covariances.size()) == total * size &&
+               int64_t(counts.size()) == total && int64_t(squared_counts.size()) == total,
+           "the arrays of the mixtures have the wrong sizes");
+    expect(int64_t(pseudo_scatter.size()) == size && int64_t(added.size()) == size &&
+               int64_t(anchor.size()) == d * d && int64_t(resolution.size()) == d,
+           "the rule does not fit the rows");
+    expect(!weights || int64_t(weights->size()) == n, "one weight a row");
+    const MStepRule rule{pseudo_rows,   pseudo_scatter.data(), added.data(), strength,
+                         anchor.data(), resolution.data(),     flat};
+    Climbers climbers{mixing.data(), means.data(),      covariances.data(), factor_form,          m,
+                      total / m,     objectives.data(), counts.data(),      squared_counts.data()};
+    const Rows<double> view{
+        rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
+    unlocked([&](const std::function<bool()> &interrupted) {
+        return climb(view, rule, n_steps, climbers, n_threads, interrupted);
+    });
+}
+
+// Precision factors (n, D, D) of covariances (n, D, D), and which of them are sound (n,).
+void factors_of(nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu> covariances,
+                double flat, Out factors, nb::ndarray<bool, nb::c_contig, nb::device::cpu> sound) {
+    const int64_t n = int64_t(covariances.shape(0)), d = int64_t(covariances.shape(1));
+    expect(int64_t(covariances.shape(2)) == d && factors.size() == covariances.size() &&
+               int64_t(sound.size()) == n,
+           "the arrays have the wrong sizes");
+    nb::gil_scoped_release without_gil;
+    triangular_factors(covariances.data(), n, d, flat, factors.data(), sound.data());
 }
 
 // Sums with given responsibilities (N, K) about given centres (K, D); returns the row weight.
@@ -220,6 +251,13 @@ NB_MODULE(_native, module) {
     module.def("nearest_centres", &nearest_of, nb::arg("rows"), nb::arg("weights"), nb::arg("centres"),
                nb::arg("labels"), nb::arg("distances"), nb::arg("counts"), nb::arg("offsets"),
                nb::arg("n_threads"));
+    module.def("climb", &climb_of, nb::arg("rows"), nb::arg("weights").none(), nb::arg("mixing"),
+               nb::arg("means"), nb::arg("covariances"), nb::arg("form"), nb::arg("pseudo_rows"),
+               nb::arg("pseudo_scatter"), nb::arg("added"), nb::arg("strength"), nb::arg("anchor"),
+               nb::arg("resolution"), nb::arg("flat"), nb::arg("n_steps"), nb::arg("objectives"),
+               nb::arg("counts"), nb::arg("squared_counts"), nb::arg("n_threads"));
+    module.def("triangular_factors", &factors_of, nb::arg("covariances"), nb::arg("flat"), nb::arg("factors"),
+               nb::arg("sound"));
     module.def("place_rows", &place_in, nb::arg("rows"), nb::arg("mean"), nb::arg("root"),
                nb::arg("n_threads"));
     module.def("instruction_set", &instruction_set);

@@ -2,6 +2,7 @@
 // many blocks there are depends on the shapes only, so the bits do not depend on the threads.
 
 #include "dispatch.hpp"
+#include "sums.hpp"
 
 #include <algorithm>
 #include <type_traits>
@@ -123,6 +124,14 @@ template <typename Given> ExactSumsOfRows<Given> exact_function() {
         return chosen_functions().exact_sums_of_doubles;
 }
 
+// Finish sums that blocks have added up.
+template <typename Real>
+void completed(Sums &sums, const Prepared<Real> &mixture, const Components &components) {
+    if (mixture.about_centre)
+        recentre(sums, mixture, components);
+    mirror(sums, components.scatter, mixture.n_components, mixture.n_features);
+}
+
 template <typename Real, typename Given>
 bool sums_in(const Rows<Given> &rows, const Components &components, BlockSums<Real, Given> block_sums,
              Sums &sums, int n_threads, const std::function<bool()> &interrupted) {
@@ -140,9 +149,7 @@ bool sums_in(const Rows<Given> &rows, const Components &components, BlockSums<Re
     if (!sum_over_blocks(rows.n_rows, k, d, scatter_size(components.scatter, k, d), of_rows, sums, n_threads,
                          interrupted))
         return false;
-    if (mixture.about_centre)
-        recentre(sums, mixture, components);
-    mirror(sums, components.scatter, k, d);
+    completed(sums, mixture, components);
     return true;
 }
 
@@ -154,6 +161,16 @@ int64_t scatter_size(ScatterKind kind, int64_t n_components, int64_t n_features)
     case ScatterKind::pooled: return n_features * n_features;
     case ScatterKind::diagonal: return n_components * n_features;
     case ScatterKind::trace: return n_components;
+    }
+    return 0;
+}
+
+int64_t factor_size(FactorForm form, int64_t n_components, int64_t n_features) {
+    switch (form) {
+    case FactorForm::full: return n_components * n_features * n_features;
+    case FactorForm::shared: return n_features * n_features;
+    case FactorForm::diagonal: return n_components * n_features;
+    case FactorForm::isotropic: return n_components;
     }
     return 0;
 }
@@ -174,6 +191,12 @@ template bool expected_sums(const Rows<double> &, const Components &, Sums &, Ar
                             const std::function<bool()> &);
 template bool expected_sums(const Rows<float> &, const Components &, Sums &, Arithmetic, int,
                             const std::function<bool()> &);
+
+void sums_on_this_thread(const Rows<double> &rows, const Components &components, Sums &sums, Stop &stop) {
+    const Prepared<double> mixture = prepare<double>(components, rows.n_features);
+    chosen_functions().sums_of_doubles(rows, mixture, 0, rows.n_rows, sums, stop);
+    completed(sums, mixture, components);
+}
 
 template <typename Given>
 bool score_rows(const Rows<Given> &rows, const Components &components, const Scores &scores, int n_threads,

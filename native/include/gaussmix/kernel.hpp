@@ -48,7 +48,8 @@ struct Components {
     double log_background = -std::numeric_limits<double>::infinity();
 };
 
-// Doubles in a scatter of K components with D features.
+// Doubles in the precision factors, and in a scatter, of K components with D features.
+int64_t factor_size(FactorForm form, int64_t n_components, int64_t n_features);
 int64_t scatter_size(ScatterKind kind, int64_t n_components, int64_t n_features);
 
 // Where the sums go; r_ik is the responsibility times the row's weight.
@@ -72,6 +73,41 @@ enum class Arithmetic {
 template <typename Given>
 bool expected_sums(const Rows<Given> &rows, const Components &components, Sums &sums, Arithmetic arithmetic,
                    int n_threads, const std::function<bool()> &interrupted);
+
+// How the M-step makes a covariance of a component's sums, beyond N and S: with pseudo-rows and their
+// scatter, and a matrix added at the end. Matrices are (D, D), (D,) or (1,), as factors of their form are.
+struct MStepRule {
+    double pseudo_rows;
+    const double *pseudo_scatter; // of one component: its trace where the form is isotropic
+    const double *added;
+    double strength;          // a of the penalty -a sum_k [tr(A Sigma_k^-1) + log |Sigma_k|] ...
+    const double *anchor;     // ... and A (D, D)
+    const double *resolution; // (D,), standard deviations at which a component has collapsed
+    double flat;              // share of a variance at which a conditional variance is rounding
+};
+
+// M mixtures of K components side by side, changed in place.
+struct Climbers {
+    double *weights;        // (M, K)
+    double *means;          // (M, K, D)
+    double *covariances;    // (M, K, D, D), (M, K, D) or (M, K), as factors of the form are
+    FactorForm form;        // not shared
+    int64_t n_mixtures;     // M
+    int64_t n_components;   // K
+    double *objectives;     // (M,), at the end; minus infinity where a component has collapsed
+    double *counts;         // (M, K), N_k at the end
+    double *squared_counts; // (M, K), sum_i r_ik^2 / w_i at the end
+};
+
+// Take `n_steps` EM steps from each mixture, one thread to a mixture, and an E-step at the end. Sums are not
+// taken in twice the digits here, however few rows there are. `interrupted` as above.
+bool climb(const Rows<double> &rows, const MStepRule &rule, int64_t n_steps, Climbers &climbers,
+           int n_threads, const std::function<bool()> &interrupted);
+
+// Precision factors P (D, D), upper triangular, of n covariances (n, D, D): P P^T = Sigma^-1. False in
+// `sound` (n,) where a covariance has a conditional variance below `flat` times its variance.
+void triangular_factors(const double *covariances /* (n, D, D) */, int64_t n, int64_t n_features, double flat,
+                        double *factors /* (n, D, D) */, bool *sound /* (n,) */);
 
 // What a mixture says of each row; null where it is not asked.
 struct Scores {

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix.kernels import reference
-from gaussmix.kernels.contract import FloatArray, Nearest, Scores, Sums
+from gaussmix.kernels import reference, reference_climb
+from gaussmix.kernels.contract import Climbed, FloatArray, Nearest, Scores, Sums
 
 _kernel: ModuleType = reference
 KERNEL_NAME = "reference (NumPy)"
@@ -33,6 +33,10 @@ given_sums: Callable[..., Sums] = _kernel.given_sums
 nearest_centres: Callable[..., Nearest] = _kernel.nearest_centres
 labels: Callable[..., NDArray[np.int32]] = _kernel.labels
 scores: Callable[..., Scores] = _kernel.scores
+climb: Callable[..., Climbed] = getattr(_kernel, "climb", reference_climb.climb)
+triangular_factors: Callable[..., tuple[FloatArray, NDArray[np.bool_]]] = getattr(
+    _kernel, "triangular_factors", reference_climb.triangular_factors
+)
 shares: Callable[..., FloatArray] = _kernel.shares
 log_densities: Callable[..., FloatArray] = _kernel.log_densities
 
@@ -47,6 +51,7 @@ zero_sums = reference.zero_sums
 __all__ = [
     "KERNEL_NAME",
     "add",
+    "climb",
     "expected_sums",
     "given_sums",
     "labels",
@@ -60,6 +65,7 @@ __all__ = [
     "squared_distances",
     "tile_rows",
     "tiles",
+    "triangular_factors",
     "weighted_log_densities",
     "zero_sums",
 ]

@@ -98,6 +98,27 @@ def nearest_centres(
     offsets: Any,
     n_threads: int,
 ) -> None: ...
+def climb(
+    rows: Any,
+    weights: Any,
+    mixing: Any,
+    means: Any,
+    covariances: Any,
+    form: str,
+    pseudo_rows: float,
+    pseudo_scatter: Any,
+    added: Any,
+    strength: float,
+    anchor: Any,
+    resolution: Any,
+    flat: float,
+    n_steps: int,
+    objectives: Any,
+    counts: Any,
+    squared_counts: Any,
+    n_threads: int,
+) -> None: ...
+def triangular_factors(covariances: Any, flat: float, factors: Any, sound: Any) -> None: ...
 def place_rows(rows: Any, mean: Any, root: Any, n_threads: int) -> None: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> list[str]: ...

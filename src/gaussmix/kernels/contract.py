@@ -102,6 +102,47 @@ class Sums(NamedTuple):
     """S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)^T, reduced as its ``ScatterKind`` says."""
 
 
+class MStepRule(NamedTuple):
+    """How covariances of components that are free of one another are made of their sums.
+
+    (S_k + ``pseudo_scatter``) / (N_k + ``pseudo_rows``) + ``added``; the objective is the log-likelihood
+    less a sum_k [tr(A Sigma_k^-1) + log |Sigma_k|].
+    """
+
+    form: FactorForm
+    """Of the covariances, and so of ``pseudo_scatter`` and ``added``; not ``SHARED``."""
+    pseudo_rows: float
+    pseudo_scatter: FloatArray
+    """Of one component: (D, D), (D,) or, isotropic, a trace of shape ()."""
+    added: FloatArray
+    """(D, D), (D,) or ()."""
+    strength: float
+    """a."""
+    anchor: FloatArray
+    """(D, D), A."""
+    resolution: FloatArray
+    """(D,), conditional standard deviations at which a component has collapsed."""
+    flat: float
+    """Share of a variance below which a variance given the features before it is rounding."""
+
+
+class Climbed(NamedTuple):
+    """M mixtures of K components after some EM steps."""
+
+    weights: FloatArray
+    """(M, K)."""
+    means: FloatArray
+    """(M, K, D)."""
+    covariances: FloatArray
+    """(M, K, D, D), (M, K, D) or (M, K)."""
+    objectives: FloatArray
+    """(M,), minus infinity for a mixture with a component that has collapsed."""
+    counts: FloatArray
+    """(M, K), N_k."""
+    squared_counts: FloatArray
+    """(M, K), as in ``Sums``."""
+
+
 class Scores(NamedTuple):
     """What a mixture says of each of n rows."""
 

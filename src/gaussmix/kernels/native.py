@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.kernels import _native, reference
-from gaussmix.kernels.contract import Components, FloatArray, Nearest, ScatterKind, Scores, Sums
+from gaussmix.kernels.contract import (
+    Climbed,
+    Components,
+    FloatArray,
+    MStepRule,
+    Nearest,
+    ScatterKind,
+    Scores,
+    Sums,
+)
 from gaussmix.kernels.threads import thread_count
 
 # Rows of a dtype or byte order that the compiled code does not read are brought over in such blocks.
@@ -36,6 +45,55 @@ def expected_sums(
         weights = None if row_weights is None else row_weights[part]
         total = reference.add(total, _sums(block, weights, components, scatter))
     return total
+
+
+def climb(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    weights: FloatArray,
+    means: FloatArray,
+    covariances: FloatArray,
+    rule: MStepRule,
+    n_steps: int,
+) -> Climbed:
+    """EM steps of several mixtures; see ``reference_climb.climb``."""
+    n_mixtures = len(weights)
+    climbed = Climbed(
+        np.array(weights),
+        np.array(means),
+        np.array(covariances),
+        np.empty(n_mixtures),
+        np.zeros(weights.shape),
+        np.zeros(weights.shape),
+    )
+    _native.climb(
+        rows,
+        row_weights,
+        climbed.weights,
+        climbed.means,
+        climbed.covariances,
+        rule.form.value,
+        rule.pseudo_rows,
+        np.ascontiguousarray(rule.pseudo_scatter),
+        np.ascontiguousarray(rule.added),
+        rule.strength,
+        np.ascontiguousarray(rule.anchor),
+        np.ascontiguousarray(rule.resolution),
+        rule.flat,
+        n_steps,
+        climbed.objectives,
+        climbed.counts,
+        climbed.squared_counts,
+        thread_count(),
+    )
+    return climbed
+
+
+def triangular_factors(covariances: FloatArray, flat: float) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Precision factors of covariances (n, D, D); see ``reference.triangular_factors``."""
+    factors, sound = np.empty(covariances.shape), np.empty(len(covariances), dtype=bool)
+    _native.triangular_factors(np.ascontiguousarray(covariances), flat, factors, sound)
+    return factors, sound
 
 
 def quick_sums(

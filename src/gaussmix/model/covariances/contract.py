@@ -7,8 +7,8 @@ ask only these questions, and none asks a model for its name to decide what to d
 from abc import ABC, abstractmethod
 
 import numpy as np
-from scipy.linalg import lapack
 
+from gaussmix import kernels
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
 from gaussmix.model.spread import spreadless_directions
@@ -58,6 +58,16 @@ class CovarianceFamily(ABC):
     def ties_components(self) -> bool:
         """Whether components have a part of their covariances in common."""
         return "E" in self.mclust_name
+
+    @property
+    def compact(self) -> "CovarianceFamily":
+        """The same family with covariances that are stored as their factors are, if there is one."""
+        return self
+
+    @property
+    def simple(self) -> bool:
+        """Whether each covariance is its own scatter over its own count."""
+        return False
 
     @property
     def shared(self) -> bool:
@@ -217,19 +227,19 @@ def positive_or_named(variances: FloatArray) -> FloatArray:
     return factors
 
 
-def triangular_factor(covariance: FloatArray, component: int | None) -> FloatArray:
-    """Upper-triangular P with P P^T the inverse of one covariance (D, D); None names the shared one."""
-    # Scaling to a correlation matrix first makes columns of scale 1e-12 and 1e12 equally safe.
-    variances = np.diagonal(covariance)
-    if not np.all(variances > 0.0) or not np.all(np.isfinite(covariance)):
-        raise DegenerateComponentError(component, "has no spread left")
-    scale = np.sqrt(variances)
-    correlation = covariance / scale[:, None] / scale[None, :]
-    lower, info = lapack.dpotrf(correlation, lower=True, clean=True)
-    if info != 0 or np.diagonal(lower).min() ** 2 < FLAT * len(scale):
+def triangular_factors(covariances: FloatArray, shared: bool = False) -> FloatArray:
+    """Upper-triangular P (n, D, D) with P P^T the inverses of n covariances (n, D, D).
+
+    The first that has none is named, unless it is ``shared`` by all components.
+    """
+    factors, sound = kernels.triangular_factors(covariances, FLAT * covariances.shape[1])
+    if not sound.all():
+        first = int(np.argmin(sound))
+        spread = np.isfinite(covariances[first]).all() and (np.diagonal(covariances[first]) > 0.0).all()
         raise DegenerateComponentError(
-            component, "has a covariance that is not positive definite: its rows lie in a flat subspace"
+            None if shared else first,
+            "has a covariance that is not positive definite: its rows lie in a flat subspace"
+            if spread
+            else "has no spread left",
         )
-    inverse, _ = lapack.dtrtri(lower, lower=True)
-    factor: FloatArray = inverse.T / scale[:, None]
-    return factor
+    return factors

@@ -16,6 +16,10 @@ class Diag(CovarianceFamily):
     factor_form = FactorForm.DIAGONAL
     scatter = ScatterKind.DIAGONAL
 
+    @property
+    def simple(self) -> bool:
+        return not self.ties_components
+
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features)
 

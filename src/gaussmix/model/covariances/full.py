@@ -3,7 +3,7 @@
 import numpy as np
 
 from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
-from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named, triangular_factor
+from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named, triangular_factors
 from gaussmix.model.covariances.roots import from_log_roots, informed_changes, log_roots
 from gaussmix.model.spread import whitener
 
@@ -16,6 +16,10 @@ class Full(CovarianceFamily):
     words = "each component has its own volume, shape and orientation"
     factor_form = FactorForm.FULL
     scatter = ScatterKind.FULL
+
+    @property
+    def simple(self) -> bool:
+        return not self.ties_components
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
@@ -32,7 +36,7 @@ class Full(CovarianceFamily):
             roots = 1.0 / positive_or_named(covariances)
             factors: FloatArray = 1.0 / np.sqrt(covariances / roots / roots) / roots
             return factors
-        return np.stack([triangular_factor(c, k) for k, c in enumerate(covariances)])
+        return triangular_factors(covariances)
 
     def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors @ factors.transpose(0, 2, 1)

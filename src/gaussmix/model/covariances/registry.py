@@ -57,3 +57,10 @@ def covariance_family(name: object) -> CovarianceFamily:
         known = ", ".join([*_BY_NAME, *ONE_DIMENSION])
         raise SettingsError(f"covariance_type must be one of {known}; got {name!r}")
     return family
+
+
+def free_cousin(family: CovarianceFamily) -> CovarianceFamily:
+    """The model in which nothing is equal that components of this one could also have apart."""
+    if family.sees_correlation:
+        return Full()
+    return Diag() if family.sees_shape else Spherical()

@@ -13,6 +13,10 @@ from gaussmix.kernels.contract import FloatArray
 MOST_ROUNDS, AT_REST = 1000, 1e-14
 
 
+# A spread is none if it is below this share of the component's largest.
+VANISHING = 1e-100
+
+
 def volumes_of(variances: FloatArray) -> FloatArray:
     """lambda_k, the geometric means of variances along the axes (K, D): (K,)."""
     volumes: FloatArray = np.exp(np.log(variances).mean(axis=1))
@@ -76,7 +80,9 @@ def refuse_flat(spreads: FloatArray) -> None:
     ------
     DegenerateComponentError
     """
-    wrong = ~((spreads > 0.0) & (spreads < np.inf)).all(axis=1)
+    # Beyond such a ratio squares and quotients of spreads leave the range of floats.
+    least = VANISHING * spreads.max(axis=1, keepdims=True)
+    wrong = ~((spreads > least) & (spreads < np.inf)).all(axis=1)
     if wrong.any():
         raise DegenerateComponentError(
             int(np.argmax(wrong)) if len(spreads) > 1 else None, "has no spread left along one of its axes"

@@ -15,6 +15,10 @@ class Spherical(CovarianceFamily):
     factor_form = FactorForm.ISOTROPIC
     scatter = ScatterKind.TRACE
 
+    @property
+    def simple(self) -> bool:
+        return not self.ties_components
+
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
-from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factor
+from gaussmix.model.covariances.contract import CovarianceFamily, triangular_factors
 from gaussmix.model.covariances.roots import from_log_roots, informed_changes, log_roots
 from gaussmix.model.spread import whitener
 
@@ -28,7 +28,8 @@ class Tied(CovarianceFamily):
         return symmetric
 
     def precision_factors(self, covariances: FloatArray) -> FloatArray:
-        return triangular_factor(covariances, None)
+        factor: FloatArray = triangular_factors(covariances[None], shared=True)[0]
+        return factor
 
     def precisions(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors @ factors.T

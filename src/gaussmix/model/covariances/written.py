@@ -23,6 +23,14 @@ class Written(CovarianceFamily):
         self.name, self.mclust_name, self.words = name, compact.mclust_name, compact.words
         self.factor_form, self.scatter, self.free = compact.factor_form, compact.scatter, compact.free
 
+    @property
+    def compact(self) -> CovarianceFamily:
+        return self._compact
+
+    @property
+    def simple(self) -> bool:
+        return self._compact.simple
+
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
 
