@@ -80,10 +80,14 @@ def stopping():
     print("\nreal tables, default prior, K = 3: iterations and nats a row short of tol=0")
     for name in ("faithful", "iris"):
         for family in MODELS:
-            best = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=0.0, acceleration="none"))
+            best = search(
+                MemoryRows(table_of(name)), FitSettings(3, family, tol=0.0, acceleration="none", n_init=1)
+            )
             cells = []
             for tol in (1e-3, 1e-6, 1e-9):
-                fit = search(MemoryRows(table_of(name)), FitSettings(3, family, tol=tol, acceleration="none"))
+                fit = search(
+                    MemoryRows(table_of(name)), FitSettings(3, family, tol=tol, acceleration="none", n_init=1)
+                )
                 short = (best.objective - fit.objective) / len(table_of(name))
                 cells.append(f"{tol:.0e}: {fit.n_iterations:4d} {short:8.1e}")
             print(f"{name:9s} {family:10s} tol=0: {best.n_iterations:5d}   " + "   ".join(cells))
@@ -95,8 +99,8 @@ def prior():
     for name in ("faithful", "iris"):
         rows = table_of(name)
         for family in MODELS:
-            free = search(MemoryRows(rows), FitSettings(3, family, prior="none"))
-            weak = search(MemoryRows(rows), FitSettings(3, family))
+            free = search(MemoryRows(rows), FitSettings(3, family, prior="none", n_init=1))
+            weak = search(MemoryRows(rows), FitSettings(3, family, n_init=1))
             lost = (free.log_likelihood - weak.log_likelihood) / len(rows)
             moved = np.abs((free.mixture.means - weak.mixture.means) / rows.std(axis=0)).max()
             print(f"{name:9s} {family:10s} {lost:9.1e} {moved:9.1e}")
@@ -105,7 +109,9 @@ def prior():
     for seed in range(200):
         rows = MemoryRows(np.random.default_rng(seed).normal(size=(40, 2)))
         for name in collapsed:
-            fit = search(rows, FitSettings(4, prior=name, init_params="random_from_data", seed=seed))
+            fit = search(
+                rows, FitSettings(4, prior=name, init_params="random_from_data", seed=seed, n_init=1)
+            )
             collapsed[name] += fit.outcome.collapse is not None
     print(collapsed)
 
@@ -123,7 +129,9 @@ def default_start():
                 short = []
                 for trials in (1, 10):
                     starts._METHODS["kmeans"] = (method, trials)
-                    fit = search(MemoryRows(table_of(name)), FitSettings(n_components, family, prior="none"))
+                    fit = search(
+                        MemoryRows(table_of(name)), FitSettings(n_components, family, prior="none", n_init=1)
+                    )
                     short.append(best[model, n_components] - fit.log_likelihood)
                 reached = [count + (s < 1e-3) for count, s in zip(reached, short, strict=True)]
                 print(f"{name:9s} {family:10s} {n_components}  {short[0]:12.3f}  {short[1]:12.3f}")
@@ -142,14 +150,14 @@ def flat_directions():
         return covariance if floor is None else covariance + floor
 
     rows = table_of("iris")
-    plain = search(MemoryRows(rows), FitSettings(3, acceleration="none"))
+    plain = search(MemoryRows(rows), FitSettings(3, acceleration="none", n_init=1))
     for what, wide in (
         ("constant", np.c_[rows, np.full(len(rows), 3.0)]),
         ("doubled", np.c_[rows, rows[:, 0]]),
     ):
         for words, covariance in (("held fixed", real), ("formula alone", spread_everywhere)):
             MemoryRows.covariance = covariance
-            fit = search(MemoryRows(wide), FitSettings(3, acceleration="none"))
+            fit = search(MemoryRows(wide), FitSettings(3, acceleration="none", n_init=1))
             MemoryRows.covariance = real
             moved = np.abs(fit.mixture.weights - plain.mixture.weights).max()
             print(f"{what:9s} {words:14s} largest change of a weight {moved:.1e}")
@@ -197,8 +205,8 @@ def small_sums():
         rng = np.random.RandomState(seed)
         rows, weights = rng.rand(15, 30), rng.randint(0, 5, size=15)
         copies = np.repeat(rows, weights, axis=0)
-        one = GaussianMixture(2).fit(rows, sample_weight=weights).predict_proba(rows)
-        other = GaussianMixture(2).fit(copies[rng.permutation(len(copies))]).predict_proba(rows)
+        one = GaussianMixture(2, n_init=1).fit(rows, sample_weight=weights).predict_proba(rows)
+        other = GaussianMixture(2, n_init=1).fit(copies[rng.permutation(len(copies))]).predict_proba(rows)
         apart = np.abs(one - other)
         largest = max(largest, apart.max())
         differ += (apart > 1e-7 * other + 1e-9).any()
@@ -233,7 +241,7 @@ def acceleration():
         "problem               K   EM's own  with leaps  refused   EM's ms  with leaps   left a row  better"
     )
     for name, rows, n_components in slow_problems():
-        table, settings = MemoryRows(rows), FitSettings(n_components)
+        table, settings = MemoryRows(rows), FitSettings(n_components, n_init=1)
         step = prepare(table, settings)
         start = starts.make_start(table, settings, step, np.random.default_rng(0))
         with compute_threads(None):

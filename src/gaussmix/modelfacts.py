@@ -61,7 +61,10 @@ def _list_of(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _doubt(value: Any) -> bool:
-    kinds = {"component": _count, "trouble": _text, "sentence": _text}
+    return _made_of(value, {"component": _count, "trouble": _text, "sentence": _text})
+
+
+def _made_of(value: Any, kinds: dict[str, Callable[[Any], bool]]) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == kinds.keys()
@@ -96,9 +99,18 @@ _OF_A_FIT: dict[str, Callable[[Any], bool]] = {
     "failed_starts": _list_of(_text),
     "tol": _not_negative,
     "max_iter": _count,
-    "n_init": _count,
+    "n_init": lambda value: value == "auto" or _count(value),
     "init_params": _text,
     "reg_covar": _not_negative,
+}
+_OF_A_SEARCH: dict[str, Callable[[Any], bool]] = {
+    "n_starts": _count,
+    "n_moves": _count,
+    "n_climbs": _count,
+    "n_reached": _count,
+    "n_set_aside": _count,
+    "spread": _not_negative,
+    "sentence": _text,
 }
 _WITH_A_FIT = _OF_A_FIT.keys()
 _KINDS: dict[str, Callable[[Any], bool]] = {
@@ -113,4 +125,5 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "equal_weights": _flag,
     "acceleration": _text,
     "n_passes": _count,
+    "search": _or_none(lambda value: _made_of(value, _OF_A_SEARCH)),
 }

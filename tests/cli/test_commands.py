@@ -315,7 +315,7 @@ def test_messages_speak_of_options(run, heights_csv):
 def test_interrupted(run, heights_csv, monkeypatch):
     import gaussmix.cli.fit as module
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "search", interrupt)

@@ -99,7 +99,7 @@ def test_every_kind_of_start_fits(iris, method):
 
 
 def test_more_starts_are_never_worse(iris):
-    one = GaussianMixture(4, init_params="random_from_data", random_state=5).fit(iris)
+    one = GaussianMixture(4, init_params="random_from_data", random_state=5, n_init=1).fit(iris)
     many = GaussianMixture(4, init_params="random_from_data", random_state=5, n_init=8).fit(iris)
     assert many.lower_bound_ >= one.lower_bound_ - 1e-12
 

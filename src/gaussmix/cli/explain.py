@@ -37,7 +37,8 @@ def explain(steps: int, all_rows: bool, as_json: bool, **options: Any) -> None:
     This is textbook EM: unlike fit, it uses no prior unless --prior weak asks for one.
     """
     settings = settings_from({**options, "covariance": _by_hand(options["covariance"])})
-    settings = replace(settings, max_iter=steps, tol=0.0, n_init=1)
+    init = "kmeans" if settings.init_params == "auto" else settings.init_params
+    settings = replace(settings, max_iter=steps, tol=0.0, n_init=1, init_params=init)
     with notes_of_warnings():
         rows, table = rows_from(options)
         result = search(rows, settings, trace=True)

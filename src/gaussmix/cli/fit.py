@@ -18,8 +18,9 @@ from gaussmix.cli.options import (
     settings_from,
     stop_options,
 )
-from gaussmix.cli.progress import fit_progress
+from gaussmix.cli.progress import fit_progress, search_progress
 from gaussmix.errors import DataError, SettingsError
+from gaussmix.learning.auto_search import unannounced
 from gaussmix.learning.search import search
 from gaussmix.modelfile import save_model
 from gaussmix.report.assignments import write_assignments
@@ -38,8 +39,11 @@ NOT_CONVERGED = 4
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Save the model (JSON) here.")
 @click.option("--assign", type=click.Path(dir_okay=False), help="Write each row's component here (CSV).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--progress", is_flag=True, help="Show what the search has tried, as it goes.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if the fit did not converge.")
-def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **options: Any) -> None:
+def fit(
+    output: str | None, assign: str | None, as_json: bool, progress: bool, strict: bool, **options: Any
+) -> None:
     """Fit a mixture of -k components to DATA and say how far to trust it.
 
     DATA is a CSV, Parquet, Arrow or .npy file, or - for standard input. Components are numbered from 1,
@@ -52,7 +56,7 @@ def fit(output: str | None, assign: str | None, as_json: bool, strict: bool, **o
     with notes_of_warnings() as warned:
         rows, table = rows_from(options)
         with fit_progress() as watch:
-            result = search(rows, settings, watch)
+            result = search(rows, settings, watch, announce=search_progress if progress else unannounced)
     summary = summarise(result, rows, settings, (*table.notes, *warned), row_numbers=table.row_numbers)
     if output is not None:
         save_model(to_saved(summary, result.mixture), output)

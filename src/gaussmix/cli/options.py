@@ -17,6 +17,7 @@ from gaussmix.kernels.threads import compute_threads
 from gaussmix.learning.settings import (
     ACCELERATIONS,
     DEFAULT_ACCELERATION,
+    DEFAULT_INIT,
     DEFAULT_MAX_ITER,
     DEFAULT_N_INIT,
     DEFAULT_SEED,
@@ -32,6 +33,21 @@ from gaussmix.report.words import as_options, sentence_safe
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 COVARIANCES = [family.name for family in FAMILIES] + list(ONE_DIMENSION)
+
+
+class NumberOrAuto(click.ParamType[int | str]):
+    """A whole number, or the word auto."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or the word."""
+        if value == "auto" or isinstance(value, int):
+            return str(value) if value == "auto" else int(value)
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor auto", param, ctx)
 
 
 def data_options(command: Command) -> Command:
@@ -88,11 +104,17 @@ def fit_options(prior: str) -> Callable[[Command], Command]:
         click.option(
             "--init",
             type=click.Choice(INIT_METHODS),
-            default="kmeans",
+            default=DEFAULT_INIT,
             show_default=True,
-            help="How starts are made.",
+            help="How starts are made; auto: in every way in a search, else by kmeans.",
         ),
-        click.option("--n-init", type=int, default=DEFAULT_N_INIT, show_default=True, help="Starts to try."),
+        click.option(
+            "--n-init",
+            type=NumberOrAuto(),
+            default=DEFAULT_N_INIT,
+            show_default=True,
+            help="Starts to try, or auto: search until nothing better is found.",
+        ),
         click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of the starts."),
     )
 

@@ -4,16 +4,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.learning.em import Watch, silent
 from gaussmix.learning.history import History
+from gaussmix.learning.search_table import SearchEntry
 from gaussmix.learning.stopping import remaining_gain
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 QUIET_SECONDS = 0.5
+
+
+def search_progress(entry: SearchEntry) -> None:
+    """Say what a start or a move of a search came to."""
+    trouble = f"  ({entry.trouble})" if entry.trouble else ""
+    click.echo(f"{entry.objective:16.4f}  {entry.origin}{trouble}", err=True)
 
 
 @contextmanager

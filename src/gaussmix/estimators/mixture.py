@@ -22,7 +22,13 @@ from gaussmix.learning.em import Watch, silent
 from gaussmix.learning.history import History
 from gaussmix.learning.result import FitResult
 from gaussmix.learning.search import search
-from gaussmix.learning.settings import DEFAULT_ACCELERATION, DEFAULT_MAX_ITER, DEFAULT_N_INIT, DEFAULT_TOL
+from gaussmix.learning.settings import (
+    DEFAULT_ACCELERATION,
+    DEFAULT_INIT,
+    DEFAULT_MAX_ITER,
+    DEFAULT_N_INIT,
+    DEFAULT_TOL,
+)
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.parts import parts_of
@@ -48,10 +54,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Added to the diagonal of every covariance, in squared units of the data.
     max_iter : int, default 10000
         Largest number of M-steps; 0 scores the start.
-    n_init : int, default 1
-        Number of starts, of which the best result is kept.
-    init_params : {"kmeans", "k-means++", "random_from_data", "random"}, default "kmeans"
-        How starts are made. "kmeans" takes the best of ten k-means partitions of whitened rows.
+    n_init : int or "auto", default "auto"
+        "auto" searches: many cheap starts, of which few go on, and moves from where the best of them
+        ends (docs/search.md). A number tries so many starts and keeps the best result. Where any part
+        of a start is given, there is that one.
+    init_params : str, default "auto"
+        How starts are made: "kmeans" (the best of ten k-means partitions of whitened rows),
+        "k-means++", "random_from_data", "random", "agglomerative", "adaptive"; "auto" is all but
+        "random" in a search, else "kmeans".
     weights_init : array of shape (K,), optional
         First weights.
     means_init : array of shape (K, D), optional
@@ -154,8 +164,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         tol: float = DEFAULT_TOL,
         reg_covar: float = 0.0,
         max_iter: int = DEFAULT_MAX_ITER,
-        n_init: int = DEFAULT_N_INIT,
-        init_params: str = "kmeans",
+        n_init: int | str = DEFAULT_N_INIT,
+        init_params: str = DEFAULT_INIT,
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
@@ -341,6 +351,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         history = result.history
         self.converged_ = result.outcome.converged
         self.outcome_ = result.outcome
+        self.search_ = result.search
         self.n_iter_ = result.n_iterations
         self.lower_bounds_ = [value / history.row_weight for value in history.log_likelihoods]
         self.lower_bound_ = self.lower_bounds_[-1]

@@ -16,6 +16,7 @@ import numpy as np
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray, Precision
+from gaussmix.learning.em import Stride, one_step
 from gaussmix.learning.history import UNIT, History
 from gaussmix.model.coordinates import all_weights, coordinates, informed, mixture_at
 from gaussmix.model.maximise import MStep
@@ -40,6 +41,17 @@ GROWING = 1e-3
 # Combinations of past steps with less than this share of their squared length are rounding.
 FAINT = 1e-11
 TINY = float(np.finfo(np.float64).tiny)
+
+
+def stride_for(acceleration: str, step: MStep, tol: float) -> Stride:
+    """How far EM goes at a time under a setting.
+
+    Longer steps are for objectives that EM never lowers, and for covariances that are free: along
+    directions without spread the prior holds them, and a longer step would not.
+    """
+    # A vector of coordinates has no place for a weight that is held.
+    free = step.monotone and step.prior.floor() is None and not step.ties.hold.get("weights")
+    return Leaps(step, tol) if acceleration == "auto" and free else one_step
 
 
 class Leaps:

@@ -38,14 +38,14 @@ def seed_centres(
     points drawn by weight times squared distance from the centres so far.
     """
     n_trials = 2 + int(np.log(n_centres))
-    chosen = [_draw(weights, generator)]
+    chosen = [draw(weights, generator)]
     nearest = _squared_distances_from(points, points[chosen[0]])
     for _ in range(1, n_centres):
         if not (nearest > 0.0).any():
             # Points too near one another to tell apart: any that is left is as good.
             chosen.append(int(np.setdiff1d(np.arange(len(points)), chosen)[0]))
             continue
-        trials = [_draw(weights * nearest, generator) for _ in range(n_trials)]
+        trials = [draw(weights * nearest, generator) for _ in range(n_trials)]
         candidates = [np.minimum(nearest, _squared_distances_from(points, points[t])) for t in trials]
         best = int(np.argmin([weights @ candidate for candidate in candidates]))
         chosen.append(trials[best])
@@ -94,7 +94,8 @@ def _moved(points: FloatArray, found: Nearest, centres: FloatArray) -> FloatArra
     return moved
 
 
-def _draw(masses: FloatArray, generator: np.random.Generator) -> int:
+def draw(masses: FloatArray, generator: np.random.Generator) -> int:
+    """An index, each with a chance in proportion to its mass (n,)."""
     cumulated = np.cumsum(masses)
     index = int(np.searchsorted(cumulated, generator.random() * cumulated[-1], side="right"))
     return min(index, int(np.flatnonzero(masses)[-1]))

@@ -6,6 +6,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.history import History
 from gaussmix.learning.outcome import Outcome
 from gaussmix.learning.review import Review
+from gaussmix.learning.search_table import Search
 from gaussmix.model.mixture import Mixture
 
 
@@ -44,6 +45,8 @@ class FitResult:
         Every E-step of the start that won, if that was asked for.
     prior_share : (K, D) array or None
         How much of each variance comes from the prior and not from rows.
+    search : Search or None
+        What was tried before, where there was a search.
     """
 
     mixture: Mixture
@@ -54,6 +57,7 @@ class FitResult:
     failures: tuple[str, ...] = ()
     trace: tuple[TraceStep, ...] = ()
     prior_share: FloatArray | None = None
+    search: Search | None = None
 
     @property
     def log_likelihood(self) -> float:

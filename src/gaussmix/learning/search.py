@@ -1,21 +1,28 @@
 """Many starts, one winner."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
-from gaussmix.learning.acceleration import Leaps
-from gaussmix.learning.em import Stride, Watch, fit_em, one_step, silent
+from gaussmix.learning.acceleration import stride_for
+from gaussmix.learning.auto_search import Announce, AutoSearch, Found, unannounced
+from gaussmix.learning.effort import effort_for
+from gaussmix.learning.em import Watch, fit_em, silent
 from gaussmix.learning.history import History
+from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
 from gaussmix.learning.review import coinciding, review_rows
+from gaussmix.learning.search_table import REACHED
 from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.starts import make_start, nudged_apart
 from gaussmix.learning.stopping import Limits
+from gaussmix.learning.tournament import n_judges_for
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -25,7 +32,13 @@ SADDLE_NUDGE = 0.5
 
 
 @single_threaded_blas()
-def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool = False) -> FitResult:
+def search(
+    rows: Rows,
+    settings: FitSettings,
+    watch: Watch = silent,
+    trace: bool = False,
+    announce: Announce = unannounced,
+) -> FitResult:
     """Fit from each start and keep the best.
 
     Parameters
@@ -38,6 +51,8 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         Told of every E-step of every start.
     trace : bool
         Whether to keep every iteration of the winner.
+    announce : callable, optional
+        Told of each start and move that a search has fitted.
 
     Returns
     -------
@@ -56,35 +71,76 @@ def search(rows: Rows, settings: FitSettings, watch: Watch = silent, trace: bool
         If no start had a density; each one's reason is given.
     """
     step = prepare(rows, settings)
-    limits = Limits(settings.tol, settings.max_iter, step.monotone, quick=not trace)
+    climbs = _Climbs(rows, settings, step, watch, trace)
+    if (found := _searched(rows, settings, step, announce)) is not None:
+        climbs.add(lambda: found.start)
+        if climbs.fell_short_of(found.search.best.objective):
+            # From its start a fit may also end elsewhere, by longer steps than the search took.
+            climbs.add(lambda: found.end)
+        return replace(climbs.winner(), n_starts=found.search.n_starts, search=found.search)
     # A start given whole is the same each time.
-    n_starts = 1 if _given_whole(settings) else settings.n_init
-    best: FitResult | None = None
-    failures: list[str] = []
+    n_starts = 1 if isinstance(settings.n_init, str) or _given_whole(settings) else settings.n_init
     for sequence in np.random.SeedSequence(settings.seed).spawn(n_starts):
+        climbs.add(partial(make_start, rows, settings, step, np.random.default_rng(sequence)))
+    return replace(climbs.winner(), n_starts=n_starts)
+
+
+def _searched(rows: Rows, settings: FitSettings, step: MStep, announce: Announce) -> Found | None:
+    """What a search found; None if there is nothing to search for: a start that is given is the user's."""
+    free = settings.n_components > 1 and settings.max_iter > 0 and not settings.given.says_something
+    if settings.n_init != "auto" or not free:
+        return None
+    n_judges = min(rows.summary.n_rows, n_judges_for(settings, len(rows.feature_names)))
+    effort = effort_for(settings, step, n_judges, len(rows.feature_names))
+    return None if effort is None else AutoSearch(rows, settings, step, effort, announce).run()
+
+
+class _Climbs:
+    """Fits to all rows, of which the best is kept."""
+
+    def __init__(self, rows: Rows, settings: FitSettings, step: MStep, watch: Watch, trace: bool) -> None:
+        self.rows, self.settings, self.step = rows, settings, step
+        self.watch, self.trace = watch, trace
+        self.limits = Limits(settings.tol, settings.max_iter, step.monotone, quick=not trace)
+        self.best: FitResult | None = None
+        self.failures: list[str] = []
+
+    def add(self, make: Callable[[], Mixture]) -> None:
+        """Fit from one more start."""
         steps: list[TraceStep] = []
+        kept = steps if self.trace else None
+        watch = _recording(self.watch, steps) if self.trace else self.watch
+        stride = stride_for(self.settings.acceleration, self.step, self.settings.tol)
         try:
-            start = make_start(rows, settings, step, np.random.default_rng(sequence))
-            recording = _recording(watch, steps) if trace else watch
-            result = fit_em(rows, start, step, limits, recording, _stride(settings, step))
-            result = _off_saddle(rows, result, settings, step, limits, watch, steps if trace else None)
+            result = fit_em(self.rows, make(), self.step, self.limits, watch, stride)
+            result = _off_saddle(self.rows, result, self.settings, self.step, self.limits, self.watch, kept)
         except DegenerateComponentError as failure:
-            failures.append(str(failure))
-            continue
+            self.failures.append(str(failure))
+            return
         except StartError as failure:
-            if settings.given.says_something:
+            if self.settings.given.says_something:
                 raise
-            failures.append(str(failure))
-            continue
-        result = _reviewed(rows, replace(result, trace=tuple(steps)), settings, step)
-        if best is None or _rank(result) > _rank(best):
-            best = result
-    if best is None:
-        raise FitError(
-            f"none of {n_starts} starts could be fitted ({failures[0]}); use prior='weak', fewer "
-            "components, or a simpler covariance"
-        )
-    return replace(best, n_starts=n_starts, failures=tuple(failures))
+            self.failures.append(str(failure))
+            return
+        result = _reviewed(self.rows, replace(result, trace=tuple(steps)), self.settings, self.step)
+        if self.best is None or _rank(result) > _rank(self.best):
+            self.best = result
+
+    def fell_short_of(self, objective: float) -> bool:
+        """Whether the end is lower than a search said, and no limit on iterations is why."""
+        if self.best is None:
+            return True
+        limited = self.best.outcome.kind is OutcomeKind.ITERATION_LIMIT
+        return not limited and self.best.objective < objective - REACHED * self.rows.summary.row_weight
+
+    def winner(self) -> FitResult:
+        """The best, with what went wrong with others."""
+        if self.best is None:
+            raise FitError(
+                f"none of {len(self.failures)} starts could be fitted ({self.failures[0]}); use "
+                "prior='weak', fewer components, or a simpler covariance"
+            )
+        return replace(self.best, failures=tuple(self.failures))
 
 
 def _off_saddle(
@@ -108,24 +164,15 @@ def _off_saddle(
     again: list[TraceStep] = []
     start = nudged_apart(result.mixture, twins, rows, SADDLE_NUDGE)
     recording = watch if steps is None else _recording(watch, again)
-    escaped = fit_em(rows, start, step, limits, recording, _stride(settings, step))
+    escaped = fit_em(
+        rows, start, step, limits, recording, stride_for(settings.acceleration, step, settings.tol)
+    )
     gain = escaped.objective - result.objective
     if escaped.outcome.collapse is not None or gain <= limits.tol * result.history.row_weight:
         return result
     if steps is not None:
         steps[:] = again
     return escaped
-
-
-def _stride(settings: FitSettings, step: MStep) -> Stride:
-    """How far to go at a time.
-
-    Longer steps are for objectives that EM never lowers, and for covariances that are free: along
-    directions without spread the prior holds them, and a longer step would not.
-    """
-    # A vector of coordinates has no place for a weight that is held.
-    free = step.monotone and step.prior.floor() is None and not step.ties.hold.get("weights")
-    return Leaps(step, settings.tol) if settings.acceleration == "auto" and free else one_step
 
 
 def _given_whole(settings: FitSettings) -> bool:

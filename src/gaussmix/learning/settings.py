@@ -16,12 +16,21 @@ from gaussmix.model.ties import Ties, checked_ties
 
 PRIORS = ("weak", "conjugate", "none")
 ACCELERATIONS = ("auto", "none")
-INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
+INIT_METHODS = (
+    "auto",
+    "kmeans",
+    "k-means++",
+    "random",
+    "random_from_data",
+    "agglomerative",
+    "adaptive",
+)
 
 LARGEST = 2**63
 DEFAULT_TOL = 1e-9
 DEFAULT_MAX_ITER = 10_000
-DEFAULT_N_INIT = 1
+DEFAULT_N_INIT = "auto"
+DEFAULT_INIT = "auto"
 DEFAULT_SEED = 0
 DEFAULT_ACCELERATION = "auto"
 
@@ -75,10 +84,12 @@ class FitSettings:
         Largest estimated remaining gain, in nats per unit of row weight; 0 stops at rounding.
     max_iter : int
         Largest number of M-steps; 0 scores the start.
-    n_init : int
-        Starts, of which the best is kept.
+    n_init : int or str
+        Starts, of which the best is kept; ``auto`` searches: many cheap starts, few that go on, and
+        moves from where the best of them ends.
     init_params : str
-        How starts are made: kmeans, k-means++, random, random_from_data.
+        How starts are made: kmeans, k-means++, random, random_from_data, agglomerative, adaptive;
+        ``auto`` is a portfolio in a search, and kmeans otherwise.
     reg_covar : float
         Added to the diagonal of every covariance.
     seed : int
@@ -105,8 +116,8 @@ class FitSettings:
     prior: str = "weak"
     tol: float = DEFAULT_TOL
     max_iter: int = DEFAULT_MAX_ITER
-    n_init: int = DEFAULT_N_INIT
-    init_params: str = "kmeans"
+    n_init: int | str = DEFAULT_N_INIT
+    init_params: str = DEFAULT_INIT
     reg_covar: float = 0.0
     seed: int = DEFAULT_SEED
     given: GivenStart = GivenStart()
@@ -119,7 +130,8 @@ class FitSettings:
     def __post_init__(self) -> None:
         _whole("n_components", self.n_components, 1)
         _whole("max_iter", self.max_iter, 0)
-        _whole("n_init", self.n_init, 1)
+        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
+            _whole("n_init", self.n_init, 1)
         _whole("seed", self.seed, 0)
         _not_negative("tol", self.tol)
         _not_negative("reg_covar", self.reg_covar)
@@ -136,8 +148,10 @@ class FitSettings:
                 raise SettingsError(f"{name} must be True or False; got {getattr(self, name)!r}")
         self._check_ties()
         # NumPy's numbers become Python's, which files and messages can hold.
-        for name in ("n_components", "max_iter", "n_init", "seed"):
+        for name in ("n_components", "max_iter", "seed"):
             object.__setattr__(self, name, int(getattr(self, name)))
+        if not isinstance(self.n_init, str):
+            object.__setattr__(self, "n_init", int(self.n_init))
         for name in ("tol", "reg_covar"):
             object.__setattr__(self, name, float(getattr(self, name)))
 

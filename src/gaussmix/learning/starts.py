@@ -5,7 +5,6 @@ the rows and the difference between a weight of 2 and a repeated row do not matt
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +13,11 @@ from gaussmix.data.memory import MemoryRows
 from gaussmix.data.rows import Rows, distinct_rows
 from gaussmix.errors import DataError, DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
+from gaussmix.learning import partitions
+from gaussmix.learning.climbers import climb
 from gaussmix.learning.clutter import LEAST_SHARE, clean_rows, noise_over
-from gaussmix.learning.em import fit_em
-from gaussmix.learning.kmeans import cluster, nearest_centre, seed_centres, without_empty
 from gaussmix.learning.prepare import covariance_seen
 from gaussmix.learning.settings import CheckedStart, FitSettings, checked_start, responsibilities_of
-from gaussmix.learning.stopping import Limits
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
@@ -31,7 +29,8 @@ SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
 CLEANED_ROWS = 1 << 13
 # No more partitions are looked for once so many were found again.
 REPEATED = 4
-# k-means partitions are compared on this many rows, after this many EM steps.
+# So many k-means partitions are compared, on this many rows, after this many EM steps.
+KMEANS_TRIALS = 10
 TRIAL_ROWS, TRIAL_STEPS = 4096, 5
 
 
@@ -165,7 +164,7 @@ def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
 def _one_group(sample: StartSample, settings: FitSettings, step: MStep) -> Mixture:
     """One component for what does not look like noise, smoothed."""
     shares = np.ones((len(sample.weights), 1))
-    return _estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(sample.rows))
+    return first_mixture(sample.rows, shares, settings, step, sample.covariance, one_row(sample.rows))
 
 
 def _without_noise(sample: StartSample, n_components: int) -> tuple[StartSample, float]:
@@ -179,23 +178,24 @@ def _without_noise(sample: StartSample, n_components: int) -> tuple[StartSample,
 def _from_method(
     rows: Rows, sample: StartSample, settings: FitSettings, step: MStep, generator: np.random.Generator
 ) -> Mixture:
-    method, n_trials = _METHODS[settings.init_params]
+    method = "kmeans" if settings.init_params == "auto" else settings.init_params
+    n_trials = KMEANS_TRIALS if method == "kmeans" else 1
     # The same partition again, perhaps with other numbers, need not be judged again.
     distinct: dict[bytes, FloatArray] = {}
     n_repeated = 0
     while len(distinct) + n_repeated < n_trials and n_repeated < REPEATED:
-        shares = method(sample, settings.n_components, generator)
+        shares = shared_out(method, sample.points, sample.weights, settings.n_components, generator)
         known = len(distinct)
-        distinct.setdefault(_regardless_of_order(shares), shares)
+        distinct.setdefault(regardless_of_order(shares), shares)
         n_repeated += len(distinct) == known
     trials = [
-        _estimated(sample.rows, shares, settings, step, sample.covariance, _one_row(rows))
+        first_mixture(sample.rows, shares, settings, step, sample.covariance, one_row(rows))
         for shares in distinct.values()
     ]
     return trials[0] if len(trials) == 1 else _most_promising(trials, sample, step, generator)
 
 
-def _regardless_of_order(shares: FloatArray) -> bytes:
+def regardless_of_order(shares: FloatArray) -> bytes:
     """The same for responsibilities (n, K) that differ only in the order of components."""
     return shares[:, np.argsort(shares.argmax(axis=0), kind="stable")].tobytes()
 
@@ -204,14 +204,12 @@ def _most_promising(
     trials: list[Mixture], sample: StartSample, step: MStep, generator: np.random.Generator
 ) -> Mixture:
     """Where a few EM steps on a few thousand rows get highest (Biernacki et al. 2003)."""
-    judges = sample.rows
-    if len(judges.matrix) > TRIAL_ROWS:
-        judges = MemoryRows(*judges.sample(TRIAL_ROWS, generator))
-    limits = Limits(tol=0.0, max_iter=TRIAL_STEPS, monotone=step.monotone)
-    results = [fit_em(judges, trial, step, limits) for trial in trials]
-    heights = [-np.inf if r.outcome.collapse is not None else r.objective for r in results]
-    best = int(np.argmax(heights))
-    return trials[best] if results[best].outcome.collapse is not None else results[best].mixture
+    chosen, weights = partitions.some(sample.weights, TRIAL_ROWS, generator)
+    matrix = np.ascontiguousarray(sample.rows.matrix[chosen], dtype=np.float64)
+    judges = MemoryRows.trusted(matrix, weights, sample.rows.feature_names)
+    climbers = climb(judges, trials, step, TRIAL_STEPS)
+    best = int(np.argmax([climber.objective for climber in climbers]))
+    return climbers[best].mixture if np.isfinite(climbers[best].objective) else trials[best]
 
 
 def _from_responsibilities(
@@ -230,18 +228,18 @@ def _from_responsibilities(
     divisors = np.maximum(totals, 1.0) if settings.noise else totals
     pooled = covariance_seen(rows, settings.family)
     shares = responsibilities / divisors
-    found = _estimated(rows, shares, settings, step, pooled, _one_row(rows))
+    found = first_mixture(rows, shares, settings, step, pooled, one_row(rows))
     left = 1.0 - rows.given_statistics(shares, found.means, ScatterKind.TRACE).counts.sum() / (
         rows.summary.row_weight
     )
     return found, min(max(float(left), LEAST_SHARE), 1.0 - LEAST_SHARE)
 
 
-def _estimated(
+def first_mixture(
     rows: Rows, shares: FloatArray, settings: FitSettings, step: MStep, pooled: FloatArray, one_row: float
 ) -> Mixture:
     """One M-step from responsibilities (N, K), smoothed so that no component starts as a spike."""
-    family, n_components, n_features = settings.family, settings.n_components, len(pooled)
+    family, n_components, n_features = settings.family, shares.shape[1], len(pooled)
     middle = np.tile(rows.summary.mean, (n_components, 1))
     centring = rows.given_statistics(shares, middle, ScatterKind.TRACE)
     if not (centring.counts > 0.0).all():
@@ -251,7 +249,7 @@ def _estimated(
     matrices = np.broadcast_to(pooled, (n_components, n_features, n_features))
     blank = Mixture(np.full(n_components, 1.0 / n_components), means, family.from_matrices(matrices), family)
     # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
-    strength = max(0.5 * (n_features + 1) * one_row / n_components, 0.5 * _weak_rows(step.prior))
+    strength = max(0.5 * (n_features + 1) * one_row / settings.n_components, 0.5 * _weak_rows(step.prior))
     prior = WeakPrior(strength, pooled, step.prior.floor())
     return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
 
@@ -260,44 +258,25 @@ def _weak_rows(prior: Prior) -> float:
     return 2.0 * prior.strength if isinstance(prior, WeakPrior) else 0.0
 
 
-def _one_row(rows: Rows) -> float:
+def one_row(rows: Rows) -> float:
     """The weight of a row: 1 for counts (a weight of 4 is four rows), their mean where that is less."""
     return min(1.0, rows.summary.row_weight / rows.summary.n_rows)
 
 
-def _kmeans(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
-    seeds = sample.points[seed_centres(sample.points, sample.weights, n_components, generator)]
-    return responsibilities_of(cluster(sample.points, sample.weights, seeds), n_components)
-
-
-def _plus_plus(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
-    seeds = sample.points[seed_centres(sample.points, sample.weights, n_components, generator)]
-    labels = nearest_centre(sample.points, seeds)
-    return responsibilities_of(without_empty(sample.points, labels, n_components), n_components)
-
-
-def _random_rows(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
-    """Rows drawn at random as centres, each other row with the nearest of them."""
-    # Exponential races: each row is drawn by weight, none twice (Efraimidis and Spirakis 2006).
-    races = generator.exponential(size=len(sample.weights)) / sample.weights
-    seeds = sample.points[np.argsort(races)[:n_components]]
-    labels = nearest_centre(sample.points, seeds)
-    return responsibilities_of(without_empty(sample.points, labels, n_components), n_components)
-
-
-def _random_shares(sample: StartSample, n_components: int, generator: np.random.Generator) -> FloatArray:
-    shares = generator.random((len(sample.weights), n_components))
-    normalised: FloatArray = shares / shares.sum(axis=1, keepdims=True)
-    return normalised
-
-
-# How to share rows out, and how many tries to choose from.
-_METHODS: dict[str, tuple[Callable[[StartSample, int, np.random.Generator], FloatArray], int]] = {
-    "kmeans": (_kmeans, 10),
-    "k-means++": (_plus_plus, 1),
-    "random": (_random_shares, 1),
-    "random_from_data": (_random_rows, 1),
-}
+def shared_out(
+    method: str,
+    points: FloatArray,
+    weights: FloatArray,
+    n_components: int,
+    generator: np.random.Generator,
+) -> FloatArray:
+    """Responsibilities (n, K) of whitened points (n, M), by a method of ``init_params``."""
+    if method == "random":
+        shares = generator.random((len(weights), n_components))
+        normalised: FloatArray = shares / shares.sum(axis=1, keepdims=True)
+        return normalised
+    labels = partitions.METHODS[method](points, weights, n_components, generator)
+    return responsibilities_of(labels, n_components)
 
 
 def _warn_equal_means(start: Mixture) -> None:

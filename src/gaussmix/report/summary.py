@@ -209,6 +209,7 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
         "tail_weight": review.tail_weight,
         "n_starts": result.n_starts,
         "failed_starts": list(result.failures),
+        "search": None if result.search is None else result.search.facts(),
     }
 
 

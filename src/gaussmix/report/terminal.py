@@ -138,6 +138,8 @@ def _outcome(summary: FitSummary) -> Text:
         sentence_safe(as_options(facts.get("outcome_sentence", ""))), style="green" if sound else "red"
     )
     starts, failed = facts.get("n_starts", 1), len(facts.get("failed_starts", []))
-    if starts > 1:
+    if searched := facts.get("search"):
+        text.append(" " + sentence_safe(searched["sentence"]), style="dim")
+    elif starts > 1:
         text.append(f" Best of {starts} starts" + (f", {failed} of which failed." if failed else "."))
     return text

@@ -1,0 +1,103 @@
+"""How much a search tries: the numbers behind ``n_init="auto"``. docs/adr/0011 has the measurements."""
+
+from dataclasses import dataclass
+
+from gaussmix.learning.climbers import stackable
+from gaussmix.learning.settings import FitSettings
+from gaussmix.model.maximise import MStep
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Counts of starts, steps and moves.
+
+    A draw of starts takes its rounds; a line of moves begins at each start that is left. The search ends
+    when ``agreeing`` lines have come to the same best; until then starts are drawn anew.
+    """
+
+    tries: int
+    """Starts of each method that depends on chance; of agglomeration there are two."""
+    tries_of_one: int
+    """Where ``init_params`` names one method."""
+    rounds: tuple[tuple[int, int], ...]
+    """EM steps in each round, and how many starts go into the next."""
+    tried: int
+    """Moves that are tried at a time, ..."""
+    tried_steps: int
+    """... their EM steps, ..."""
+    promising: int
+    """... how many of them go on, ..."""
+    promising_steps: int
+    """... twice so many steps each, ..."""
+    climbing: int
+    """... and how many of those may climb to the end."""
+    patience: int
+    """A line ends when so many times in a row moves have found nothing better."""
+    agreeing: int
+    agreeing_of_few: int
+    """The same where there are at most three components, which have fewer ways to go wrong."""
+    draws: int
+    """Draws of starts at most."""
+    thorough: bool
+    """Whether moves are tried as many as there are components, three and four components are parted anew,
+    and mixtures come nearly to their ends by plain steps where those are cheap."""
+
+
+SIDE_BY_SIDE = Effort(
+    tries=6,
+    tries_of_one=12,
+    rounds=((5, 12), (10, 6), (20, 4), (20, 4)),
+    tried=24,
+    tried_steps=8,
+    promising=8,
+    promising_steps=20,
+    climbing=4,
+    patience=2,
+    agreeing=3,
+    agreeing_of_few=2,
+    draws=2,
+    thorough=True,
+)
+# Where components share parts of their covariances each mixture takes its steps by itself, which costs
+# some ten times as much; and where there is much work in a step.
+LESS = Effort(
+    tries=3,
+    tries_of_one=6,
+    rounds=((4, 6), (6, 3), (8, 3)),
+    tried=8,
+    tried_steps=3,
+    promising=3,
+    promising_steps=6,
+    climbing=2,
+    patience=2,
+    agreeing=2,
+    agreeing_of_few=2,
+    draws=1,
+    thorough=False,
+)
+FEW_COMPONENTS = 3
+
+
+# A step's work, rows x components x features^2, from which a search tries less, the same times components,
+# for which there are more moves, and the work from which there is no search.
+MUCH_WORK, MUCH_WORK_OF_ALL, TOO_MUCH_WORK = 1 << 25, 1 << 28, 1 << 28
+# How much more of a step's time is spent on it where steps are taken one by one.
+DEARER = 8
+
+
+def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int) -> Effort | None:
+    """How much to try for what is asked for; None where one start is enough work.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    step : MStep
+    n_rows, n_features : int
+        Of the judges.
+    """
+    side_by_side = stackable(settings.family, step) and not settings.noise
+    work = n_rows * settings.n_components * (n_features + 2) ** 2 * (1 if side_by_side else DEARER)
+    if work > TOO_MUCH_WORK:
+        return None
+    little = work <= MUCH_WORK and work * settings.n_components <= MUCH_WORK_OF_ALL
+    return SIDE_BY_SIDE if side_by_side and little else LESS

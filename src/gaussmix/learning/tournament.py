@@ -1,0 +1,232 @@
+"""Many cheap starts, and few that deserve more: the first half of a search.
+
+Starts are partitions of some thousand rows, the judges. Each takes a few EM steps on them, the better
+ones some more, and so on (successive halving: Jamieson and Talwalkar, AISTATS 2016).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gaussmix.data.memory import MemoryRows
+from gaussmix.data.rows import Rows
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.climbers import Climber, climb, climb_further, stackable
+from gaussmix.learning.clutter import clean_rows
+from gaussmix.learning.effort import Effort
+from gaussmix.learning.partitions import METHODS, some
+from gaussmix.learning.settings import FitSettings, responsibilities_of
+from gaussmix.learning.spurious import Soundness, soundness
+from gaussmix.learning.starts import (
+    REPEATED,
+    StartSample,
+    first_mixture,
+    one_row,
+    shared_out,
+)
+from gaussmix.model.maximise import MStep
+from gaussmix.model.mixture import Mixture, Noise
+
+# Ways to make starts: what agglomeration makes depends on chance only where there are too many rows for it.
+AGGLOMERATIONS, BY_CHANCE = 2, ("kmeans", "k-means++", "adaptive", "random_from_data")
+# Judges for each free parameter of a mixture with full covariances, and how many at least and at most.
+JUDGES_A_PARAMETER, FEWEST_JUDGES, MOST_JUDGES = 50.0, 2000, 8192
+# Objectives nearer than this, in nats a row, are one optimum seen twice.
+SAME = 1e-4
+# Responsibilities that are in memory at a time.
+STACKED_NUMBERS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """Rows that starts and moves are tried on; they stand for all rows."""
+
+    rows: MemoryRows
+    """n rows in float64, with weights that add up to those of all rows."""
+    points: FloatArray
+    """(n, M), the same whitened."""
+    whitener: FloatArray
+    """(D, M), W with W^T S W = I."""
+    covariance: FloatArray
+    """(D, D), S, of all rows as the family sees it."""
+    clean: np.ndarray
+    """(n,) of bool, those that do not look like noise; all of them unless noise was asked for."""
+    noise_share: float
+    """The share of the others."""
+
+    row_weight: float
+    """Of all rows."""
+    one_row: float
+    """The weight of a row."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """(n,)."""
+        assert self.rows.weights is not None
+        return self.rows.weights
+
+    def soundness(self, mixture: Mixture, effective: FloatArray) -> Soundness:
+        """Whether components sit on a handful of close rows, given the effective rows of each (K,)."""
+        return soundness(mixture, effective, self.whitener, self.row_weight / self.one_row)
+
+    def rank(self, climber: Climber) -> tuple[bool, float]:
+        """Mixtures without spikes come first, then the higher objective; without density they come last."""
+        if not np.isfinite(climber.objective):
+            return False, -np.inf
+        return self.soundness(climber.mixture, climber.effective).rank(climber.objective)
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A start after its few steps."""
+
+    origin: str
+    start: Mixture
+    climber: Climber
+
+
+def n_judges_for(settings: FitSettings, n_features: int) -> int:
+    """How many judges there are where there are rows enough."""
+    parameters = settings.n_components * (n_features + 1) * (n_features + 2) / 2
+    return int(np.clip(JUDGES_A_PARAMETER * parameters, FEWEST_JUDGES, MOST_JUDGES))
+
+
+def judges_of(
+    sample: StartSample, rows: Rows, settings: FitSettings, generator: np.random.Generator
+) -> Judges:
+    """Choose judges from a sample of the rows."""
+    n_features = len(rows.feature_names)
+    chosen, weights = some(sample.weights, n_judges_for(settings, n_features), generator)
+    weights = weights * (rows.summary.row_weight / weights.sum())
+    matrix = np.ascontiguousarray(sample.rows.matrix[chosen], dtype=np.float64)
+    points = sample.points[chosen]
+    clean, share = np.ones(len(points), dtype=bool), 0.0
+    if settings.noise:
+        clean, share = clean_rows(points, weights, settings.n_components)
+    return Judges(
+        rows=MemoryRows.trusted(matrix, weights, rows.feature_names),
+        points=points,
+        whitener=settings.family.whitened(np.eye(n_features), sample.covariance),
+        covariance=sample.covariance,
+        row_weight=rows.summary.row_weight,
+        one_row=one_row(rows),
+        clean=clean,
+        noise_share=share,
+    )
+
+
+def contenders(
+    judges: Judges,
+    settings: FitSettings,
+    step: MStep,
+    noise: Noise | None,
+    effort: Effort,
+    generator: np.random.Generator,
+) -> tuple[list[Contender], int]:
+    """The starts that are left after all rounds, the best first, and how many there were at first.
+
+    Parameters
+    ----------
+    judges : Judges
+    settings : FitSettings
+        For K, the family and ``init_params``.
+    step : MStep
+    noise : Noise or None
+        What starts begin with.
+    effort : Effort
+    generator : numpy.random.Generator
+    """
+    partitioned = _partitions(judges, settings, effort, generator)
+    found = _first_mixtures(judges, [partition for _, partition in partitioned], settings, step)
+    starts = [step.ties.applied(mixture, noise) for mixture in found]
+    left = [
+        Contender(origin, start, climber)
+        for (origin, _), start, climber in zip(
+            partitioned, starts, climb(judges.rows, starts, step, 0), strict=True
+        )
+    ]
+    for n_steps, n_left in effort.rounds:
+        climbers = climb_further(judges.rows, [contender.climber for contender in left], step, n_steps)
+        left = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
+        left = different(judges, left, n_left, SAME * judges.row_weight)
+    return left, len(found)
+
+
+def different(judges: Judges, contenders: list[Contender], most: int, same: float) -> list[Contender]:
+    """The best so many of those that are not one optimum seen twice, the best first."""
+    kept: list[Contender] = []
+    for contender in sorted(contenders, key=lambda c: judges.rank(c.climber), reverse=True):
+        objective = contender.climber.objective
+        if np.isfinite(objective) and all(abs(objective - k.climber.objective) > same for k in kept):
+            kept.append(contender)
+        if len(kept) == most:
+            break
+    return kept
+
+
+def _partitions(
+    judges: Judges, settings: FitSettings, effort: Effort, generator: np.random.Generator
+) -> list[tuple[str, np.ndarray]]:
+    """How each start came about, and its labels (n,) or responsibilities (n, K); no partition twice."""
+    method = settings.init_params
+    portfolio = {method: effort.tries_of_one}
+    if method == "auto":
+        portfolio = {"agglomerative": AGGLOMERATIONS, **dict.fromkeys(BY_CHANCE, effort.tries)}
+    # In rows, whatever unit weights have.
+    points, weights = judges.points[judges.clean], judges.weights[judges.clean] / judges.one_row
+    distinct: dict[bytes, tuple[str, np.ndarray]] = {}
+    for name, n_tries in portfolio.items():
+        n_repeated = 0
+        for _ in range(n_tries):
+            if name == "random":
+                found = shared_out(name, points, weights, settings.n_components, generator)
+            else:
+                found = METHODS[name](points, weights, settings.n_components, generator)
+            known = len(distinct)
+            distinct.setdefault(_regardless_of_numbers(found), (name, found))
+            n_repeated += len(distinct) == known
+            if n_repeated == REPEATED:
+                break
+    return list(distinct.values())
+
+
+def _regardless_of_numbers(found: np.ndarray) -> bytes:
+    """The same for labels (n,) that differ only in which number a group has."""
+    if found.ndim == 2:
+        return found.tobytes()
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[numbers].astype(np.int32).tobytes()
+
+
+def _first_mixtures(
+    judges: Judges, partitions: list[np.ndarray], settings: FitSettings, step: MStep
+) -> list[Mixture]:
+    """One M-step from each partition, as ``starts.first_mixture`` takes it."""
+    names, clean, n_components = judges.rows.feature_names, judges.clean, settings.n_components
+    rows = MemoryRows.trusted(judges.rows.matrix[clean], judges.weights[clean], names)
+    most = 1
+    if stackable(settings.family, step):
+        most = max(STACKED_NUMBERS // (len(rows.matrix) * n_components), 1)
+    found: list[Mixture] = []
+    for first in range(0, len(partitions), most):
+        # Components that are free of one another are made alike whatever mixture they belong to.
+        tables = [
+            partition if partition.ndim == 2 else responsibilities_of(partition, n_components)
+            for partition in partitions[first : first + most]
+        ]
+        table = np.concatenate(tables, axis=1)
+        many = first_mixture(rows, table, settings, step, judges.covariance, judges.one_row)
+        found += _taken_apart(many, n_components)
+    return found
+
+
+def _taken_apart(many: Mixture, n_components: int) -> list[Mixture]:
+    """Mixtures of K components each, from one that has those of all."""
+    if many.n_components == n_components:
+        return [many]
+    found = []
+    for first in range(0, many.n_components, n_components):
+        own = slice(first, first + n_components)
+        weights = many.weights[own] / many.weights[own].sum()
+        found.append(Mixture(weights, many.means[own], many.covariances[own], many.family))
+    return found
