@@ -1,13 +1,18 @@
 """The search: it leaves poor optima, sets spurious ones aside, and says what it did."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
+from gaussmix.errors import SettingsError
 from gaussmix.learning import auto_search as module
 from gaussmix.learning import field, starts
+from gaussmix.learning import search as search_module
 from gaussmix.learning.auto_search import AutoSearch
+from gaussmix.learning.climbers import effective_rows
 from gaussmix.learning.effort import SIDE_BY_SIDE
 from gaussmix.learning.em import fit_em
 from gaussmix.learning.partitions import METHODS
@@ -229,3 +234,56 @@ def test_no_move_from_components_on_too_few_rows():
     result = fit_em(rows, start, step, Limits(1e-6, 50))
     for move in moves(rows, result.mixture, step, np.eye(1), np.random.default_rng(0)):
         assert np.isfinite(move.promise)
+
+
+def test_the_unit_of_weights_does_not_change_what_is_sound():
+    generator = np.random.default_rng(5)
+    far = generator.normal(size=(12, 3)) * 0.3 + [6.0, -4.0, 0.0]
+    rows = np.r_[generator.normal(size=(80, 3)), generator.normal(size=(60, 3)) + 3.0, far]
+    plain = GaussianMixture(5).fit(rows)
+    with pytest.warns(UserWarning, match="adds up to 1"):
+        shares = GaussianMixture(5).fit(rows, sample_weight=np.full(len(rows), 1.0 / len(rows)))
+    assert shares.search_.best.trouble == plain.search_.best.trouble
+    assert shares.search_.best.price * len(rows) == pytest.approx(plain.search_.best.price)
+    plain, shares = (
+        GaussianMixture(3).fit(rows),
+        GaussianMixture(3).fit(rows, sample_weight=np.full(len(rows), 0.75)),
+    )
+    np.testing.assert_allclose(shares.means_, plain.means_, rtol=1e-4, atol=1e-5)
+
+
+def test_a_component_that_holds_nothing_is_not_sound():
+    # Its share of every row is alike, so that all rows seem to speak for it.
+    counts = np.array([20.0, 1e-74, 14.0])
+    assert effective_rows(counts, np.array([19.0, 1e-149, 13.0]))[1] == pytest.approx(3e-74)
+    generator = np.random.default_rng(60)
+    n_rows, n_components, n_features = (int(generator.integers(*r)) for r in ((25, 80), (4, 9), (1, 4)))
+    rows = generator.standard_t(3, size=(n_rows, n_features))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = GaussianMixture(n_components).fit(rows)
+    assert all(doubt.trouble != "emptied" for doubt in model.outcome_.doubts)
+
+
+def test_rows_beyond_the_sample_are_climbed_over_once(monkeypatch, six_groups):
+    for place in (starts, field):
+        monkeypatch.setattr(place, "SAMPLE_ROWS", 200)
+    begun = []
+    real = search_module.fit_em
+    monkeypatch.setattr(search_module, "fit_em", lambda *given: begun.append(1) or real(*given))
+    search(MemoryRows(six_groups), FitSettings(6))
+    assert len(begun) == 1
+
+
+def test_weights_of_any_range():
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(200, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = GaussianMixture(3).fit(rows, sample_weight=10.0 ** generator.uniform(-300, 300, 200))
+    assert np.isfinite(model.means_).all()
+
+
+def test_a_generator_is_no_random_state():
+    with pytest.raises(SettingsError, match="random_state must be"):
+        GaussianMixture(2, random_state=np.random.default_rng(0)).fit(np.arange(8.0)[:, None])

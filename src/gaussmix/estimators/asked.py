@@ -45,7 +45,12 @@ def _seed(random_state: Any) -> int:
         if not 0 <= random_state < 2**32:
             raise SettingsError(f"random_state must be from 0 to 2**32 - 1; got {random_state}")
         return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError as unknown:
+        raise SettingsError(
+            f"random_state must be a whole number, a RandomState or None; got {random_state!r}"
+        ) from unknown
 
 
 def _given(parameters: dict[str, Any], start: Any) -> GivenStart:

@@ -22,6 +22,8 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import NoPrior, WeakPrior
 from gaussmix.model.statistics import SufficientStatistics
 
+# Effective rows for each row's worth that a component holds, at most.
+MOST_OF_COUNT = 3.0
 # Numbers in covariances that are in memory at a time.
 STACKED_NUMBERS = 1 << 23
 
@@ -134,9 +136,14 @@ def _alone(rows: MemoryRows, start: Mixture, step: MStep, n_steps: int) -> Climb
 
 
 def effective_rows(counts: FloatArray, squared_counts: FloatArray) -> FloatArray:
-    """(sum r)^2 / sum r^2 of each component: (K,)."""
-    effective: FloatArray = counts**2 / np.where(squared_counts > 0.0, squared_counts, 1.0)
-    return effective
+    """(sum r)^2 / sum r^2 of each component, in the unit of the rows' weights: (K,).
+
+    No more than three times what the component holds, so that one that holds next to nothing of many
+    rows does not seem to rest on them.
+    """
+    # Divided first: the squares of small weights would vanish.
+    effective = counts * (counts / np.where(squared_counts > 0.0, squared_counts, 1.0))
+    return np.minimum(effective, MOST_OF_COUNT * counts)
 
 
 def _rule(family: CovarianceFamily, n_features: int, step: MStep) -> MStepRule:

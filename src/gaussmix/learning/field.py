@@ -82,6 +82,7 @@ class Field:
         )
         n_rows, n_features = judges.rows.matrix.shape
         work = n_rows * settings.n_components * (n_features + 2) ** 2
+        self._thorough = settles
         self._cheap_steps = min(CHEAP_WORK // work, MOST_CHEAP) if settles else 0
 
     def settled(self, climbers: list[Climber]) -> list[Climber]:
@@ -95,7 +96,8 @@ class Field:
     def climbed(self, origin: str, start: Mixture, climber: Climber) -> Fit | SearchEntry:
         """The end of a climb from where a mixture is; or what to note where there is none."""
         enough = self._limits.tol * self.judges.row_weight
-        if self._judges_are_all and np.isfinite(climber.objective) and climber.hope <= enough:
+        near_its_end = self._judges_are_all and self._thorough
+        if near_its_end and np.isfinite(climber.objective) and climber.hope <= enough:
             found = self.judges.soundness(climber.mixture, climber.effective)
             entry = SearchEntry(origin, climber.objective, 0, found.trouble, found.price)
             return Fit(start, climber.mixture, entry, found, found.rank(climber.objective))

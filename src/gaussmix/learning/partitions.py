@@ -165,9 +165,14 @@ def some(weights: FloatArray, most: int, generator: np.random.Generator) -> tupl
     """All points, or at most so many drawn by weight: their places, rising, and their weights."""
     if len(weights) <= most:
         return np.arange(len(weights)), weights
-    # Exponential races: each is drawn by weight, none twice (Efraimidis and Spirakis 2006).
-    races = generator.exponential(size=len(weights)) / weights
-    return np.sort(np.argsort(races)[:most]), np.ones(most)
+    return drawn_by_weight(weights, most, generator), np.ones(most)
+
+
+def drawn_by_weight(weights: FloatArray, n_drawn: int, generator: np.random.Generator) -> np.ndarray:
+    """Places of points drawn by weight, none twice, rising: (n_drawn,)."""
+    # Exponential races (Efraimidis and Spirakis 2006), in logarithms: weights may differ by any factor.
+    races = np.log(generator.exponential(size=len(weights))) - np.log(weights)
+    return np.sort(np.argsort(races)[:n_drawn])
 
 
 def _told_to_all(

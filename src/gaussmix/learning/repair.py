@@ -17,6 +17,7 @@ import numpy as np
 from gaussmix.data.memory import MemoryRows
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.climbers import climb
+from gaussmix.learning.partitions import drawn_by_weight
 from gaussmix.model.covariances import free_cousin
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
@@ -232,8 +233,7 @@ class _Look:
         own = np.flatnonzero(shares > HELD)
         weights = self.weights[own] * shares[own]
         if len(own) > MOST_HELD:
-            races = self.generator.exponential(size=len(own)) / weights
-            drawn = np.sort(np.argsort(races)[:MOST_HELD])
+            drawn = drawn_by_weight(weights, MOST_HELD, self.generator)
             own, weights = own[drawn], np.full(MOST_HELD, weights.sum() / MOST_HELD)
         if len(own) < n_parts * family.least_rows(mixture.n_features):
             return None

@@ -18,7 +18,7 @@ from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
 from gaussmix.learning.review import coinciding, review_rows
-from gaussmix.learning.search_table import REACHED
+from gaussmix.learning.search_table import REACHED, SearchEntry
 from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.starts import make_start, nudged_apart
 from gaussmix.learning.stopping import Limits
@@ -74,7 +74,7 @@ def search(
     climbs = _Climbs(rows, settings, step, watch, trace)
     if (found := _searched(rows, settings, step, announce)) is not None:
         climbs.add(lambda: found.start)
-        if climbs.fell_short_of(found.search.best.objective):
+        if found.end is not found.start and climbs.fell_short_of(found.search.best):
             # From its start a fit may also end elsewhere, by longer steps than the search took.
             climbs.add(lambda: found.end)
         return replace(climbs.winner(), n_starts=found.search.n_starts, search=found.search)
@@ -126,12 +126,13 @@ class _Climbs:
         if self.best is None or _rank(result) > _rank(self.best):
             self.best = result
 
-    def fell_short_of(self, objective: float) -> bool:
-        """Whether the end is lower than a search said, and no limit on iterations is why."""
+    def fell_short_of(self, end: SearchEntry) -> bool:
+        """Whether the end is lower, or less sound, than a search said, and no limit on iterations is why."""
         if self.best is None:
             return True
         limited = self.best.outcome.kind is OutcomeKind.ITERATION_LIMIT
-        return not limited and self.best.objective < objective - REACHED * self.rows.summary.row_weight
+        lower = self.best.objective < end.objective - REACHED * self.rows.summary.row_weight
+        return not limited and (lower or (bool(self.best.outcome.doubts) and not end.trouble))
 
     def winner(self) -> FitResult:
         """The best, with what went wrong with others."""

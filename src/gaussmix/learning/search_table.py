@@ -70,8 +70,10 @@ class Search:
         climbs = len(self.entries)
         said = (
             f"Searched {self.n_starts} starts and {self.n_moves} moves; {climbs} of them climbed to the end, "
-            f"and {self.n_reached} of these reached the best. The last moves found nothing better."
+            f"and {self.n_reached} of these reached the best."
         )
+        if self.n_moves:
+            said += " The last moves found nothing better."
         if self.n_set_aside:
             said += (
                 f" {self.n_set_aside} ended on a handful of close rows (spurious optima) and were set aside."

@@ -67,7 +67,10 @@ class Judges:
 
     def soundness(self, mixture: Mixture, effective: FloatArray) -> Soundness:
         """Whether components sit on a handful of close rows, given the effective rows of each (K,)."""
-        return soundness(mixture, effective, self.whitener, self.row_weight / self.one_row)
+        # Weights that add up to less than there are rows count rows in another unit, and so do nats.
+        in_rows = effective / self.one_row
+        found = soundness(mixture, in_rows, self.whitener, self.row_weight / self.one_row)
+        return replace(found, price=found.price * self.one_row)
 
     def rank(self, climber: Climber) -> tuple[bool, float]:
         """Mixtures without spikes come first, then the higher objective; without density they come last."""
