@@ -85,9 +85,9 @@ class AutoSearch:
         for _ in range(self.effort.draws):
             if self._draw(lines):
                 break
-        best = max(lines, key=lambda fit: fit.rank, default=None)
-        if best is None:
+        if not lines:
             return None
+        best = self._best_of(lines)
         start = best.start if self.field.whole else best.mixture
         return Found(start, best.mixture, self._told(best))
 
@@ -103,11 +103,20 @@ class AutoSearch:
             if fit is None:
                 continue
             lines.append(self._repaired(fit))
-            best = max(lines, key=lambda fit: fit.rank)
+            best = self._best_of(lines)
             if sum(self._same(line, best) for line in lines) == self.agreeing:
                 return True
         # If one is left, all the others came to the same.
         return len(different_ones) == 1
+
+    def _best_of(self, lines: list[Fit]) -> Fit:
+        """The first of those that are best but for rounding."""
+        best = lines[0]
+        for line in lines[1:]:
+            sound, worth = best.rank
+            if line.rank > (sound, worth + SAME_OPTIMUM * self.judges.row_weight):
+                best = line
+        return best
 
     def _settled(self, left: list[Contender]) -> list[Contender]:
         """Those that are still different when they have come nearer to their ends."""

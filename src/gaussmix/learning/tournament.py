@@ -156,14 +156,21 @@ def contenders(
 
 
 def different(judges: Judges, contenders: list[Contender], most: int, same: float) -> list[Contender]:
-    """The best so many of those that are not one optimum seen twice, the best first."""
+    """The best so many of those that are not one optimum seen twice, the best first.
+
+    Of those that are, the first of the contenders stays, so that rounding does not choose.
+    """
+    order = {id(contender): place for place, contender in enumerate(contenders)}
     kept: list[Contender] = []
     for contender in sorted(contenders, key=lambda c: judges.rank(c.climber), reverse=True):
         objective = contender.climber.objective
-        if np.isfinite(objective) and all(abs(objective - k.climber.objective) > same for k in kept):
+        if not np.isfinite(objective):
+            continue
+        seen = [i for i, k in enumerate(kept) if abs(objective - k.climber.objective) <= same]
+        if not seen and len(kept) < most:
             kept.append(contender)
-        if len(kept) == most:
-            break
+        elif seen and order[id(contender)] < order[id(kept[seen[0]])]:
+            kept[seen[0]] = contender
     return kept
 
 
