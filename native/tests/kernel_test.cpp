@@ -1,118 +1,12 @@
 // The kernel against its definition, row by row: run with address, undefined-behaviour and thread
 // sanitizers by `make sanitize`. Python's contract tests compare it with the NumPy kernel besides.
 
-#include "gaussmix/kernel.hpp"
-
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <random>
-#include <vector>
+#include "climb_test.hpp"
+#include "problems.hpp"
 
 using namespace gaussmix;
 
 namespace {
-
-int checks = 0, failures = 0;
-
-void check(bool holds, const char *what) {
-    ++checks;
-    if (!holds) {
-        ++failures;
-        std::printf("FAILED: %s\n", what);
-    }
-}
-
-bool near(double a, double b, double scale) {
-    return std::abs(a - b) <= 1e-11 * (std::abs(scale) + 1e-300);
-}
-
-struct Problem {
-    int64_t n, d, k;
-    FactorForm form;
-    ScatterKind kind;
-    std::vector<double> rows, weights, log_weights, means, factors, log_determinants;
-    double log_background = -INFINITY;
-};
-
-Components components_of(const Problem &p) {
-    return {p.log_weights.data(),
-            p.means.data(),
-            p.factors.data(),
-            p.log_determinants.data(),
-            p.form,
-            p.kind,
-            p.k,
-            p.log_background};
-}
-
-template <typename Given> Rows<Given> rows_of(const Problem &p, const std::vector<Given> &values) {
-    return {values.data(), p.n, p.d, p.d, 1, p.weights.empty() ? nullptr : p.weights.data()};
-}
-
-// Factor of component k as a full upper triangular matrix.
-std::vector<double> full_factor(const Problem &p, int64_t k) {
-    std::vector<double> full(size_t(p.d * p.d), 0.0);
-    for (int64_t i = 0; i < p.d; ++i)
-        for (int64_t j = i; j < p.d; ++j) {
-            double entry = 0.0;
-            switch (p.form) {
-            case FactorForm::full: entry = p.factors[size_t((k * p.d + i) * p.d + j)]; break;
-            case FactorForm::shared: entry = p.factors[size_t(i * p.d + j)]; break;
-            case FactorForm::diagonal: entry = i == j ? p.factors[size_t(k * p.d + i)] : 0.0; break;
-            case FactorForm::isotropic: entry = i == j ? p.factors[size_t(k)] : 0.0; break;
-            }
-            full[size_t(i * p.d + j)] = entry;
-        }
-    return full;
-}
-
-Problem random_problem(int64_t n, int64_t d, int64_t k, FactorForm form, ScatterKind kind, bool weighted) {
-    std::mt19937_64 engine(unsigned(n + 31 * d + 101 * k));
-    std::normal_distribution<double> normal;
-    Problem p{n, d, k, form, kind, {}, {}, {}, {}, {}, {}, -INFINITY};
-    for (int64_t i = 0; i < n * d; ++i)
-        p.rows.push_back(2.0 * normal(engine) + 3.0);
-    for (int64_t i = 0; weighted && i < n; ++i)
-        p.weights.push_back(double(i % 3) + (i == 0));
-    for (int64_t i = 0; i < k; ++i)
-        p.log_weights.push_back(-std::log(double(k)));
-    for (int64_t i = 0; i < k * d; ++i)
-        p.means.push_back(normal(engine) + 3.0);
-    const int64_t matrices = form == FactorForm::full ? k : 1;
-    if (form == FactorForm::full || form == FactorForm::shared)
-        for (int64_t m = 0; m < matrices; ++m)
-            for (int64_t i = 0; i < d; ++i)
-                for (int64_t j = 0; j < d; ++j)
-                    p.factors.push_back(i == j  ? 0.8 + 0.1 * std::abs(normal(engine))
-                                        : i < j ? 0.1 * normal(engine)
-                                                : 0.0);
-    else
-        for (int64_t i = 0; i < (form == FactorForm::diagonal ? k * d : k); ++i)
-            p.factors.push_back(0.5 + 0.1 * std::abs(normal(engine)));
-    for (int64_t c = 0; c < k; ++c) {
-        const std::vector<double> factor = full_factor(p, c);
-        double log_determinant = 0.0;
-        for (int64_t i = 0; i < d; ++i)
-            log_determinant += std::log(factor[size_t(i * d + i)]);
-        p.log_determinants.push_back(log_determinant);
-    }
-    return p;
-}
-
-struct Result {
-    Sums sums{};
-    std::vector<double> counts, squared, offsets, scatter;
-
-    Result(int64_t k, int64_t d, int64_t scatter_doubles)
-        : counts(size_t(k)), squared(size_t(k)), offsets(size_t(k * d)), scatter(size_t(scatter_doubles)) {
-        sums.counts = counts.data();
-        sums.squared_counts = squared.data();
-        sums.offsets = offsets.data();
-        sums.scatter = scatter.data();
-    }
-    Result(const Result &) = delete;
-};
 
 // What a mixture says of one row.
 struct RowScores {
@@ -336,69 +230,6 @@ void compare_given(const Problem &p) {
     check(near(counts[1], second, double(p.n)), "weights of the nearest centres");
 }
 
-// P with P P^T = Sigma^-1: P^T Sigma P is the identity; a matrix that is not positive definite is told.
-void precision_factors(int64_t d) {
-    std::mt19937_64 random(7);
-    std::normal_distribution<double> normal;
-    std::vector<double> root(size_t(d * d)), matrices(size_t(2 * d * d), 0.0), factors(size_t(2 * d * d));
-    for (double &entry : root)
-        entry = normal(random);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < d; ++j) {
-            for (int64_t l = 0; l < d; ++l)
-                matrices[size_t(i * d + j)] += root[size_t(i * d + l)] * root[size_t(j * d + l)];
-            matrices[size_t(i * d + j)] += i == j ? 0.1 : 0.0;
-            matrices[size_t((d + i) * d + j)] = -matrices[size_t(i * d + j)];
-        }
-    bool sound[2];
-    triangular_factors(matrices.data(), 2, d, 1e-15, factors.data(), sound);
-    check(sound[0] && !sound[1], "which covariances have a factor");
-    bool identity = true;
-    for (int64_t a = 0; a < d; ++a)
-        for (int64_t b = 0; b < d; ++b) {
-            double entry = 0.0;
-            for (int64_t i = 0; i < d; ++i)
-                for (int64_t j = 0; j < d; ++j)
-                    entry +=
-                        factors[size_t(i * d + a)] * matrices[size_t(i * d + j)] * factors[size_t(j * d + b)];
-            identity = identity && std::abs(entry - double(a == b)) < 1e-8;
-        }
-    check(identity, "a precision factor");
-}
-
-// One step of several mixtures: weights and means of the first one from the sums of one E-step.
-void climbs(FactorForm form, ScatterKind kind) {
-    const int64_t n = 700, d = 3, k = 4, m = 5, size = factor_size(form, 1, d);
-    Problem p = random_problem(n, d, k, form, kind, true);
-    const Rows<double> rows = rows_of(p, p.rows);
-    std::vector<double> covariances(size_t(k * size), 0.0), weights, means, all, blank(size_t(size), 0.0);
-    for (int64_t j = 0; j < k; ++j)
-        for (int64_t i = 0; i < (form == FactorForm::isotropic ? 1 : d); ++i)
-            covariances[size_t(j * size + (form == FactorForm::full ? i * d + i : i))] = 1.0 + double(j);
-    for (int64_t c = 0; c < m; ++c) {
-        for (double log_weight : p.log_weights)
-            weights.push_back(std::exp(log_weight));
-        means.insert(means.end(), p.means.begin(), p.means.end());
-        all.insert(all.end(), covariances.begin(), covariances.end());
-    }
-    all[size_t(2 * k * size)] = -1.0; // the third mixture has no density
-    const std::vector<double> anchor(size_t(d * d), 0.0), resolution(size_t(d), 0.0);
-    const MStepRule rule{0.0, blank.data(), blank.data(), 0.0, anchor.data(), resolution.data(), 1e-15};
-    std::vector<double> objectives(static_cast<size_t>(m)), counts(size_t(m * k)), squared(size_t(m * k));
-    Climbers climbers{weights.data(),    means.data(),  all.data(),    form, m, k,
-                      objectives.data(), counts.data(), squared.data()};
-    check(climb(rows, rule, 0, climbers, 3, [] { return false; }), "a climb of no steps ends");
-    const double before = objectives[0];
-    check(climb(rows, rule, 3, climbers, 3, [] { return false; }), "a climb ends");
-    check(objectives[0] > before, "steps raise the log-likelihood");
-    check(objectives[0] == objectives[4], "mixtures do not touch one another");
-    check(std::isinf(objectives[2]) && objectives[2] < 0.0, "no density, no objective");
-    double total = 0.0;
-    for (int64_t j = 0; j < k; ++j)
-        total += weights[size_t(j)];
-    check(near(total, 1.0, 1.0), "weights add up to 1");
-}
-
 void interrupt() {
     const Problem p = random_problem(200000, 8, 16, FactorForm::full, ScatterKind::full, false);
     const Rows<double> rows{p.rows.data(), p.n, p.d, p.d, 1, nullptr};
@@ -439,11 +270,7 @@ int main() {
                     compare_floats(problem);
                     compare_scores(problem);
                 }
-        for (const int64_t d : {1, 2, 7, 20})
-            precision_factors(d);
-        climbs(FactorForm::full, ScatterKind::full);
-        climbs(FactorForm::diagonal, ScatterKind::diagonal);
-        climbs(FactorForm::isotropic, ScatterKind::trace);
+        test_climbs();
         interrupt();
     }
     check(!use_instruction_set("abacus"), "one that is not there cannot");
