@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from gaussmix.errors import SettingsError
 from gaussmix.kernels import _native, native, reference
 from gaussmix.kernels.contract import Components, FactorForm, ScatterKind, Sums
+from gaussmix.kernels.reference_exact import exact_sum
 from gaussmix.model.covariances import FAMILIES
 from gaussmix.model.mixture import Mixture
 
@@ -234,9 +236,10 @@ def test_single_precision_is_for_large_tables_of_floats_only():
         assert native.quick_sums(rows, None, mixture.components, ScatterKind.FULL) is None
 
 
+@pytest.mark.parametrize("kernel", [native, reference], ids=["native", "reference"])
 @pytest.mark.parametrize("log_background", [-np.inf, -5.0])
 @pytest.mark.parametrize("family", SEEN_BY_KERNELS, ids=lambda f: f.name)
-def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family, log_background):
+def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(kernel, family, log_background):
     """To the last bit: sums over few rows are taken in twice the digits."""
     rng = np.random.default_rng(0)
     for n_features in (1, 3, 12):
@@ -245,9 +248,20 @@ def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(family, log_bac
         weights[:5] = [5.0, 3.0, 7.0, 0.0, 1.0]
         copies = rng.permutation(np.repeat(rows, weights.astype(int), axis=0))
         components = mixture.components._replace(log_background=log_background)
-        one = native.expected_sums(rows, weights, components, family.scatter)
-        other = native.expected_sums(copies, None, components, family.scatter)
+        one = kernel.expected_sums(rows, weights, components, family.scatter)
+        other = kernel.expected_sums(copies, None, components, family.scatter)
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_exact_sums_in_numpy_are_those_of_exact_arithmetic():
+    rng = np.random.default_rng(3)
+    values, weights = rng.normal(size=(101, 4)) * 10.0 ** rng.integers(-8, 8, (101, 4)), rng.random(101)
+    values[-2:] = values[:2] * [[-1.0], [1.0]]
+    weights[-2] = weights[0]
+    exact = [
+        sum(Fraction(w) * Fraction(v) for w, v in zip(weights, column, strict=True)) for column in values.T
+    ]
+    np.testing.assert_array_equal(exact_sum(values, weights), [float(total) for total in exact])
 
 
 def test_far_rows_have_scores():

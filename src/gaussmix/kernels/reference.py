@@ -19,6 +19,7 @@ from gaussmix.kernels.contract import (
     Scores,
     Sums,
 )
+from gaussmix.kernels.reference_exact import exact_moment_sums, few_rows
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -132,8 +133,12 @@ def expected_sums(
     """
     n_components, n_features = components.means.shape
     total = zero_sums(n_components, n_features, scatter)
-    for tile, weights in tiles(rows, row_weights, tile_size or tile_rows(n_features, n_components)):
+    few = tile_size is None and few_rows(len(rows), n_components, n_features)
+    size = len(rows) if few else tile_size or tile_rows(n_features, n_components)
+    for tile, weights in tiles(rows, row_weights, size):
         held, log_density = responsibilities(tile, components)
+        if few:
+            return exact_moment_sums(tile, weights, log_density, held, components.means, scatter)
         log_likelihood = float(log_density.sum() if weights is None else weights @ log_density)
         partial = moment_sums(tile, weights, held, components.means, scatter)
         total = add(total, partial._replace(log_likelihood=log_likelihood))
@@ -206,12 +211,15 @@ def given_sums(
     """Sums over rows (N, D) with given responsibilities (N, K), None for all 1, about centres (K, D)."""
     n_components, n_features = centres.shape
     total = zero_sums(n_components, n_features, scatter)
-    size = tile_rows(n_features, n_components)
+    few = few_rows(len(rows), n_components, n_features)
+    size = len(rows) if few else tile_rows(n_features, n_components)
     for first in range(0, len(rows), size):
         part = slice(first, first + size)
         tile = np.asarray(rows[part], dtype=np.float64)
         weights = None if row_weights is None else row_weights[part]
         shares = np.ones((len(tile), n_components)) if held is None else held[part]
+        if few:
+            return exact_moment_sums(tile, weights, np.zeros(len(tile)), shares, centres, scatter)
         total = add(total, moment_sums(tile, weights, shares, centres, scatter))
     return total
 
@@ -283,12 +291,20 @@ def add(left: Sums, right: Sums) -> Sums:
 
 
 def _whiten_full(centred: FloatArray, factors: FloatArray, k: int) -> FloatArray:
-    product: FloatArray = centred @ factors[k]
-    return product
+    return _product(centred, factors[k])
 
 
 def _whiten_shared(centred: FloatArray, factors: FloatArray, k: int) -> FloatArray:  # noqa: ARG001
-    product: FloatArray = centred @ factors
+    return _product(centred, factors)
+
+
+def _product(centred: FloatArray, factor: FloatArray) -> FloatArray:
+    """Rows (n, D) times a factor (D, D): (n, D)."""
+    if few_rows(len(centred), 1, len(factor)):
+        # Each row by itself: in a product of matrices its last bit may depend on where it stands.
+        separate: FloatArray = (centred[:, :, None] * factor).sum(axis=1)
+        return separate
+    product: FloatArray = centred @ factor
     return product
 
 
