@@ -135,6 +135,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         What the command line would print of this fit, as plain data.
     labels_ : array of shape (N,)
         The likeliest component of each training row, counted from 0, or -1 for noise.
+    search_ : Search or None
+        After ``fit`` with a search, what it tried: ``search_.sentence``, ``search_.table``, and
+        ``n_starts``, ``n_moves``, ``n_reached``, ``spread``; None where there was none.
     trace_ : tuple of TraceStep
         With ``trace=True``, every iteration's mixture and log-likelihood.
     n_features_in_, feature_names_in_ :

@@ -122,14 +122,14 @@ class AutoSearch:
         """Those that are still different when they have come nearer to their ends."""
         climbers = self.field.settled([contender.climber for contender in left])
         nearer = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
-        return different(self.judges, nearer, len(left), REACHED * self.judges.row_weight)
+        return different(self.judges, nearer, len(left))
 
     def _same(self, one: Fit, other: Fit) -> bool:
         near = abs(one.entry.objective - other.entry.objective) <= REACHED * self.judges.row_weight
         return near and one.soundness.sound == other.soundness.sound
 
     def _repaired(self, best: Fit) -> Fit:
-        """Where moves lead from a fit: the search ends when they have found nothing better for a while."""
+        """Where moves lead from a fit, until they have found nothing better for a while."""
         fruitless = 0
         possible = iter(self._moves(best))
         most = max(self.effort.tried, self.settings.n_components if self.effort.thorough else 0)

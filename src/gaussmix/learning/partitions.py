@@ -12,6 +12,7 @@ from scipy.linalg import solve_triangular
 
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.kmeans import cluster, draw, nearest_centre, seed_centres, without_empty
+from gaussmix.learning.settings import responsibilities_of
 
 Partition = Callable[[FloatArray, FloatArray, int, np.random.Generator], np.ndarray]
 """From points (n, M), weights (n,), K and a generator: labels (n,), each of 0 .. K - 1 at least once."""
@@ -220,3 +221,30 @@ METHODS: dict[str, Partition] = {
     "adaptive": adaptive,
     "random_from_data": nearest_row,
 }
+
+
+def shared_out(
+    method: str,
+    points: FloatArray,
+    weights: FloatArray,
+    n_components: int,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """By a method of ``init_params``: labels (n,), or responsibilities (n, K) for random ones."""
+    if method == "random":
+        shares = generator.random((len(weights), n_components))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    return METHODS[method](points, weights, n_components, generator)
+
+
+def table_of(found: np.ndarray, n_components: int) -> FloatArray:
+    """What ``shared_out`` found, as responsibilities (n, K)."""
+    return found if found.ndim == 2 else responsibilities_of(found, n_components)
+
+
+def regardless_of_numbers(found: np.ndarray) -> bytes:
+    """The same for labels (n,) that differ only in which number a group has."""
+    if found.ndim == 2:
+        return found.tobytes()
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[numbers].astype(np.int32).tobytes()

@@ -168,7 +168,7 @@ class _Look:
         whitener: FloatArray,
         generator: np.random.Generator,
     ) -> None:
-        self.rows, self.mixture, self.step = rows, mixture, step
+        self.rows, self.mixture = rows, mixture
         self.shares, self.whitener, self.generator = shares, whitener, generator
         self.weights = np.ones(len(shares)) if rows.weights is None else rows.weights
         self.counts = self.weights @ shares
@@ -264,7 +264,7 @@ class _Look:
 
 @dataclass(frozen=True, eq=False)
 class _Whole:
-    """One or two components seen as one."""
+    """Some components seen as one."""
 
     mean: FloatArray
     """(D,)."""

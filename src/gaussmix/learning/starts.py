@@ -17,7 +17,7 @@ from gaussmix.learning import partitions
 from gaussmix.learning.climbers import climb
 from gaussmix.learning.clutter import LEAST_SHARE, clean_rows, noise_over
 from gaussmix.learning.prepare import covariance_seen
-from gaussmix.learning.settings import CheckedStart, FitSettings, checked_start, responsibilities_of
+from gaussmix.learning.settings import CheckedStart, FitSettings, checked_start
 from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
@@ -181,23 +181,18 @@ def _from_method(
     method = "kmeans" if settings.init_params == "auto" else settings.init_params
     n_trials = KMEANS_TRIALS if method == "kmeans" else 1
     # The same partition again, perhaps with other numbers, need not be judged again.
-    distinct: dict[bytes, FloatArray] = {}
+    distinct: dict[bytes, np.ndarray] = {}
     n_repeated = 0
     while len(distinct) + n_repeated < n_trials and n_repeated < REPEATED:
-        shares = shared_out(method, sample.points, sample.weights, settings.n_components, generator)
+        found = partitions.shared_out(method, sample.points, sample.weights, settings.n_components, generator)
         known = len(distinct)
-        distinct.setdefault(regardless_of_order(shares), shares)
+        distinct.setdefault(partitions.regardless_of_numbers(found), found)
         n_repeated += len(distinct) == known
     trials = [
-        first_mixture(sample.rows, shares, settings, step, sample.covariance, one_row(rows))
-        for shares in distinct.values()
+        first_mixture(sample.rows, table, settings, step, sample.covariance, one_row(rows))
+        for table in (partitions.table_of(found, settings.n_components) for found in distinct.values())
     ]
     return trials[0] if len(trials) == 1 else _most_promising(trials, sample, step, generator)
-
-
-def regardless_of_order(shares: FloatArray) -> bytes:
-    """The same for responsibilities (n, K) that differ only in the order of components."""
-    return shares[:, np.argsort(shares.argmax(axis=0), kind="stable")].tobytes()
 
 
 def _most_promising(
@@ -261,22 +256,6 @@ def _weak_rows(prior: Prior) -> float:
 def one_row(rows: Rows) -> float:
     """The weight of a row: 1 for counts (a weight of 4 is four rows), their mean where that is less."""
     return min(1.0, rows.summary.row_weight / rows.summary.n_rows)
-
-
-def shared_out(
-    method: str,
-    points: FloatArray,
-    weights: FloatArray,
-    n_components: int,
-    generator: np.random.Generator,
-) -> FloatArray:
-    """Responsibilities (n, K) of whitened points (n, M), by a method of ``init_params``."""
-    if method == "random":
-        shares = generator.random((len(weights), n_components))
-        normalised: FloatArray = shares / shares.sum(axis=1, keepdims=True)
-        return normalised
-    labels = partitions.METHODS[method](points, weights, n_components, generator)
-    return responsibilities_of(labels, n_components)
 
 
 def _warn_equal_means(start: Mixture) -> None:

@@ -14,16 +14,11 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.climbers import Climber, climb, climb_further, stackable
 from gaussmix.learning.clutter import clean_rows
 from gaussmix.learning.effort import Effort
-from gaussmix.learning.partitions import METHODS, some
-from gaussmix.learning.settings import FitSettings, responsibilities_of
+from gaussmix.learning.partitions import regardless_of_numbers, shared_out, some, table_of
+from gaussmix.learning.search_table import REACHED
+from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.spurious import Soundness, soundness
-from gaussmix.learning.starts import (
-    REPEATED,
-    StartSample,
-    first_mixture,
-    one_row,
-    shared_out,
-)
+from gaussmix.learning.starts import REPEATED, StartSample, first_mixture, one_row
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture, Noise
 
@@ -31,8 +26,6 @@ from gaussmix.model.mixture import Mixture, Noise
 AGGLOMERATIONS, BY_CHANCE = 2, ("kmeans", "k-means++", "adaptive", "random_from_data")
 # Judges for each free parameter of a mixture with full covariances, and how many at least and at most.
 JUDGES_A_PARAMETER, FEWEST_JUDGES, MOST_JUDGES = 50.0, 2000, 8192
-# Objectives nearer than this, in nats a row, are one optimum seen twice.
-SAME = 1e-4
 # Responsibilities that are in memory at a time.
 STACKED_NUMBERS = 1 << 22
 
@@ -53,7 +46,6 @@ class Judges:
     """(n,) of bool, those that do not look like noise; all of them unless noise was asked for."""
     noise_share: float
     """The share of the others."""
-
     row_weight: float
     """Of all rows."""
     one_row: float
@@ -151,15 +143,16 @@ def contenders(
     for n_steps, n_left in effort.rounds:
         climbers = climb_further(judges.rows, [contender.climber for contender in left], step, n_steps)
         left = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
-        left = different(judges, left, n_left, SAME * judges.row_weight)
+        left = different(judges, left, n_left)
     return left, len(found)
 
 
-def different(judges: Judges, contenders: list[Contender], most: int, same: float) -> list[Contender]:
+def different(judges: Judges, contenders: list[Contender], most: int) -> list[Contender]:
     """The best so many of those that are not one optimum seen twice, the best first.
 
     Of those that are, the first of the contenders stays, so that rounding does not choose.
     """
+    same = REACHED * judges.row_weight
     order = {id(contender): place for place, contender in enumerate(contenders)}
     kept: list[Contender] = []
     for contender in sorted(contenders, key=lambda c: judges.rank(c.climber), reverse=True):
@@ -188,24 +181,13 @@ def _partitions(
     for name, n_tries in portfolio.items():
         n_repeated = 0
         for _ in range(n_tries):
-            if name == "random":
-                found = shared_out(name, points, weights, settings.n_components, generator)
-            else:
-                found = METHODS[name](points, weights, settings.n_components, generator)
+            found = shared_out(name, points, weights, settings.n_components, generator)
             known = len(distinct)
-            distinct.setdefault(_regardless_of_numbers(found), (name, found))
+            distinct.setdefault(regardless_of_numbers(found), (name, found))
             n_repeated += len(distinct) == known
             if n_repeated == REPEATED:
                 break
     return list(distinct.values())
-
-
-def _regardless_of_numbers(found: np.ndarray) -> bytes:
-    """The same for labels (n,) that differ only in which number a group has."""
-    if found.ndim == 2:
-        return found.tobytes()
-    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[numbers].astype(np.int32).tobytes()
 
 
 def _first_mixtures(
@@ -220,10 +202,7 @@ def _first_mixtures(
     found: list[Mixture] = []
     for first in range(0, len(partitions), most):
         # Components that are free of one another are made alike whatever mixture they belong to.
-        tables = [
-            partition if partition.ndim == 2 else responsibilities_of(partition, n_components)
-            for partition in partitions[first : first + most]
-        ]
+        tables = [table_of(partition, n_components) for partition in partitions[first : first + most]]
         table = np.concatenate(tables, axis=1)
         many = first_mixture(rows, table, settings, step, judges.covariance, judges.one_row)
         found += _taken_apart(many, n_components)
