@@ -128,7 +128,7 @@ def test_failed_starts_are_dropped_and_counted_not_fatal(monkeypatch, iris):
 
 
 def test_warm_start_goes_on_where_it_was(iris):
-    model = GaussianMixture(3, max_iter=2, warm_start=True)
+    model = GaussianMixture(3, max_iter=2, n_init=1, warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         bounds = [model.fit(iris).lower_bound_ for _ in range(4)]

@@ -146,15 +146,26 @@ def test_what_a_search_tells(six_groups):
     model = GaussianMixture(6).fit(six_groups)
     told = model.search_
     assert told.n_starts > 10
-    assert 1 <= told.n_reached <= len(told.entries)
+    assert 1 <= told.n_reached <= told.n_starts + told.n_moves
     assert told.best in told.entries
     assert told.best.objective == pytest.approx(
         max(entry.objective for entry in told.entries if not entry.trouble), abs=0.05
     )
-    assert set(told.table[0]) == {"origin", "objective", "n_passes", "trouble", "price"}
+    assert set(told.table[0]) == {"origin", "objective", "n_passes", "trouble", "price", "n_alike"}
     assert told.spread >= 0.0
     assert f"Searched {told.n_starts} starts" in told.sentence
     assert model.summary_.as_json()["search"]["n_reached"] == told.n_reached
+
+
+def test_starts_that_came_to_the_same_speak_for_one_another_where_components_are_few():
+    generator = np.random.default_rng(5)
+    rows = np.repeat([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]], 100, axis=0) + generator.normal(size=(300, 2))
+    told = GaussianMixture(3).fit(rows).search_
+    assert len(told.entries) == 1
+    assert told.best.n_alike == told.n_reached > 2
+    assert told.sentence.startswith(
+        f"Searched {told.n_starts} starts and {told.n_moves} moves. {told.n_reached} "
+    )
 
 
 def test_a_start_that_is_given_is_not_searched_from(six_groups):
@@ -163,9 +174,19 @@ def test_a_start_that_is_given_is_not_searched_from(six_groups):
 
 
 def test_the_limit_on_iterations_is_kept(six_groups):
+    assert GaussianMixture(6, max_iter=1).fit(six_groups).n_iter_ == 1
     with pytest.warns(UserWarning, match="limit of 1 iteration"):
-        model = GaussianMixture(6, max_iter=1, init_params="random").fit(six_groups)
+        model = GaussianMixture(6, max_iter=1, init_params="random", trace=True).fit(six_groups)
     assert model.n_iter_ == 1
+
+
+def test_a_trace_tells_the_whole_way_to_the_same_optimum(six_groups):
+    told = GaussianMixture(6, init_params="random", trace=True).fit(six_groups)
+    short = GaussianMixture(6, init_params="random").fit(six_groups)
+    assert len(told.trace_) > short.n_iter_
+    assert told.trace_[0].objective < told.trace_[-1].objective
+    assert told.lower_bound_ == pytest.approx(short.lower_bound_, abs=1e-7)
+    np.testing.assert_allclose(told.means_, short.means_, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +210,7 @@ def test_a_search_that_finds_nothing_falls_back_to_a_plain_start(six_groups, mon
 
 
 def test_an_end_that_a_fit_from_its_start_does_not_reach_is_gone_on_from(six_groups, monkeypatch):
-    best = search(MemoryRows(six_groups), FitSettings(6))
+    best = search(MemoryRows(six_groups), FitSettings(6), trace=True)
     real = module.AutoSearch.run
 
     def elsewhere(self):
@@ -197,7 +218,7 @@ def test_an_end_that_a_fit_from_its_start_does_not_reach_is_gone_on_from(six_gro
         return module.Found(poor_optimum(six_groups).mixture, found.end, found.search)
 
     monkeypatch.setattr(module.AutoSearch, "run", elsewhere)
-    again = search(MemoryRows(six_groups), FitSettings(6))
+    again = search(MemoryRows(six_groups), FitSettings(6), trace=True)
     assert again.objective == pytest.approx(best.objective, rel=1e-9)
 
 

@@ -26,7 +26,7 @@ from gaussmix.model.statistics import SufficientStatistics
 # Past steps that are remembered, and steps of EM's own before the first leap.
 MEMORY, PLAIN_STEPS = 5, 4
 # EM needs no help for so many more steps.
-FEW_STEPS = 3.0
+FEW_STEPS = 8.0
 # Where the way ahead does not curve down, EM's step is stretched: twice as far each time, up to this.
 LONGEST = 64.0
 # A leap goes at most so many times farther than the last accepted one, after a refusal at most so
@@ -125,13 +125,11 @@ class Leaps:
             place = coordinates(current)
             move = coordinates(mixture) - place
             self._remember(place, move)
-            if not self._ways:
+            if not self._ways or self._plain(history):
                 return None
             direction, history.foreseen = self._direction(current)
             if self._regrows():
                 history.foreseen = None
-            if self._plain(history):
-                return None
             aim = mixture_at(place + self._within_sight(direction, current), current)
             # To the last bit, which logarithms and back would not keep.
             return replace(aim, covariances=self._step.ties.bound_covariances(aim.covariances, current))

@@ -13,7 +13,7 @@ import numpy as np
 from gaussmix.data.rows import Rows
 from gaussmix.learning.climbers import Climber, climb, climb_further
 from gaussmix.learning.clutter import noise_over
-from gaussmix.learning.effort import FEW_COMPONENTS, Effort
+from gaussmix.learning.effort import Effort
 from gaussmix.learning.field import Field, Fit
 from gaussmix.learning.repair import Move, moves
 from gaussmix.learning.search_table import REACHED, Search, SearchEntry
@@ -74,8 +74,6 @@ class AutoSearch:
         self.effort = effort
         self.field = Field(rows, sample, self.judges, settings, step, effort.thorough)
         self.noise = noise_over(rows, self.judges.noise_share) if settings.noise else None
-        few = settings.n_components <= FEW_COMPONENTS
-        self.agreeing = self.effort.agreeing_of_few if few else self.effort.agreeing
         self.entries: list[SearchEntry] = []
         self.n_starts = self.n_moves = 0
 
@@ -99,12 +97,16 @@ class AutoSearch:
         self.n_starts += n_starts
         different_ones = self._settled(left)
         for contender in different_ones:
-            fit = self._climbed(contender.origin, contender.start, contender.climber)
+            fit = self._climbed(contender.origin, contender.start, contender.climber, contender.n_alike)
             if fit is None:
                 continue
-            lines.append(self._repaired(fit))
+            known = not self.effort.again and any(self._same(fit, line) for line in lines)
+            end = fit if known else self._repaired(fit)
+            # From the same end the same moves would have been as vain.
+            alike = contender.n_alike if end is fit and not self.effort.again else 1
+            lines += [end] * alike
             best = self._best_of(lines)
-            if sum(self._same(line, best) for line in lines) == self.agreeing:
+            if sum(self._same(line, best) for line in lines) >= self.effort.agreeing:
                 return True
         # If one is left, all the others came to the same.
         return len(different_ones) == 1
@@ -147,7 +149,7 @@ class AutoSearch:
         """Whether a mixture on the judges may end higher than the best so far, and soundly so."""
         sound, worth = self.judges.rank(climber)
         best_sound, best_worth = best.judged
-        least = best_worth + SAME_OPTIMUM * self.judges.row_weight
+        least = best_worth + REACHED * self.judges.row_weight
         return bool(np.isfinite(climber.objective)) and (sound, worth + climber.hope) > (best_sound, least)
 
     def _moves(self, best: Fit) -> list[Move]:
@@ -179,9 +181,9 @@ class AutoSearch:
         ranks = [self.judges.rank(climber) for climber in climbers]
         return sorted(range(len(climbers)), key=lambda i: ranks[i], reverse=True)[:most]
 
-    def _climbed(self, origin: str, start: Mixture, climber: Climber) -> Fit | None:
+    def _climbed(self, origin: str, start: Mixture, climber: Climber, n_alike: int = 1) -> Fit | None:
         """A fit to the field; None where it has no density, or collapses."""
-        fit = self.field.climbed(origin, start, climber)
+        fit = self.field.climbed(origin, start, climber, n_alike)
         self._note(fit if isinstance(fit, SearchEntry) else fit.entry)
         return None if isinstance(fit, SearchEntry) else fit
 

@@ -1,6 +1,6 @@
 """How much a search tries: the numbers behind ``n_init="auto"``. docs/adr/0011 has the measurements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gaussmix.learning.climbers import stackable
 from gaussmix.learning.settings import FitSettings
@@ -15,8 +15,10 @@ class Effort:
     when ``agreeing`` lines have come to the same best; until then starts are drawn anew.
     """
 
+    agglomerations: int
+    """Starts by agglomeration, which depends on chance only where there are too many rows for it."""
     tries: int
-    """Starts of each method that depends on chance; of agglomeration there are two."""
+    """Starts of each other method."""
     tries_of_one: int
     """Where ``init_params`` names one method."""
     rounds: tuple[tuple[int, int], ...]
@@ -34,8 +36,8 @@ class Effort:
     patience: int
     """A line ends when so many times in a row moves have found nothing better."""
     agreeing: int
-    agreeing_of_few: int
-    """The same where there are at most three components, which have fewer ways to go wrong."""
+    again: bool
+    """Whether moves are tried again from an optimum that an earlier line has left in vain."""
     draws: int
     """Draws of starts at most."""
     thorough: bool
@@ -44,6 +46,7 @@ class Effort:
 
 
 SIDE_BY_SIDE = Effort(
+    agglomerations=2,
     tries=6,
     tries_of_one=12,
     rounds=((5, 12), (10, 6), (20, 4), (20, 4)),
@@ -54,13 +57,14 @@ SIDE_BY_SIDE = Effort(
     climbing=4,
     patience=2,
     agreeing=3,
-    agreeing_of_few=2,
+    again=True,
     draws=2,
     thorough=True,
 )
 # Where components share parts of their covariances each mixture takes its steps by itself, which costs
 # some ten times as much; and where there is much work in a step.
 LESS = Effort(
+    agglomerations=2,
     tries=3,
     tries_of_one=6,
     rounds=((4, 6), (6, 3), (8, 3)),
@@ -71,12 +75,12 @@ LESS = Effort(
     climbing=2,
     patience=2,
     agreeing=2,
-    agreeing_of_few=2,
+    again=True,
     draws=1,
     thorough=False,
 )
-FEW_COMPONENTS = 3
-
+# So many components have few ways to go wrong.
+FEW_COMPONENTS, FEW_TRIES, AGREEING_OF_FEW = 3, 4, 2
 
 # A step's work, rows x components x features^2, from which a search tries less, the same times components,
 # for which there are more moves, and the work from which there is no search.
@@ -100,4 +104,10 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
     if work > TOO_MUCH_WORK:
         return None
     little = work <= MUCH_WORK and work * settings.n_components <= MUCH_WORK_OF_ALL
-    return SIDE_BY_SIDE if side_by_side and little else LESS
+    effort = SIDE_BY_SIDE if side_by_side and little else LESS
+    return effort if settings.n_components > FEW_COMPONENTS else _for_few(effort)
+
+
+def _for_few(effort: Effort) -> Effort:
+    tries = min(effort.tries, FEW_TRIES)
+    return replace(effort, agglomerations=1, tries=tries, agreeing=AGREEING_OF_FEW, again=False)

@@ -73,8 +73,9 @@ def search(
     step = prepare(rows, settings)
     climbs = _Climbs(rows, settings, step, watch, trace)
     if (found := _searched(rows, settings, step, announce)) is not None:
-        climbs.add(lambda: found.start)
-        if found.end is not found.start and climbs.fell_short_of(found.search.best):
+        # A trace tells the whole way.
+        climbs.add(lambda: found.start if trace else found.end)
+        if trace and found.end is not found.start and climbs.fell_short_of(found.search.best):
             # From its start a fit may also end elsewhere, by longer steps than the search took.
             climbs.add(lambda: found.end)
         return replace(climbs.winner(), n_starts=found.search.n_starts, search=found.search)

@@ -22,8 +22,8 @@ from gaussmix.learning.starts import REPEATED, StartSample, first_mixture, one_r
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture, Noise
 
-# Ways to make starts: what agglomeration makes depends on chance only where there are too many rows for it.
-AGGLOMERATIONS, BY_CHANCE = 2, ("kmeans", "k-means++", "adaptive", "random_from_data")
+# Ways to make starts besides agglomeration.
+BY_CHANCE = ("kmeans", "k-means++", "adaptive", "random_from_data")
 # Judges for each free parameter of a mixture with full covariances, and how many at least and at most.
 JUDGES_A_PARAMETER, FEWEST_JUDGES, MOST_JUDGES = 50.0, 2000, 8192
 # Responsibilities that are in memory at a time.
@@ -78,6 +78,8 @@ class Contender:
     origin: str
     start: Mixture
     climber: Climber
+    n_alike: int = 1
+    """Starts that came to the same, this one included."""
 
 
 def n_judges_for(settings: FitSettings, n_features: int) -> int:
@@ -153,17 +155,19 @@ def different(judges: Judges, contenders: list[Contender], most: int) -> list[Co
     Of those that are, the first of the contenders stays, so that rounding does not choose.
     """
     same = REACHED * judges.row_weight
-    order = {id(contender): place for place, contender in enumerate(contenders)}
+    place = {contender.climber: i for i, contender in enumerate(contenders)}
     kept: list[Contender] = []
     for contender in sorted(contenders, key=lambda c: judges.rank(c.climber), reverse=True):
         objective = contender.climber.objective
         if not np.isfinite(objective):
             continue
         seen = [i for i, k in enumerate(kept) if abs(objective - k.climber.objective) <= same]
-        if not seen and len(kept) < most:
+        if seen:
+            alike = kept[seen[0]]
+            first = min(alike, contender, key=lambda c: place[c.climber])
+            kept[seen[0]] = replace(first, n_alike=alike.n_alike + contender.n_alike)
+        elif len(kept) < most:
             kept.append(contender)
-        elif seen and order[id(contender)] < order[id(kept[seen[0]])]:
-            kept[seen[0]] = contender
     return kept
 
 
@@ -174,7 +178,7 @@ def _partitions(
     method = settings.init_params
     portfolio = {method: effort.tries_of_one}
     if method == "auto":
-        portfolio = {"agglomerative": AGGLOMERATIONS, **dict.fromkeys(BY_CHANCE, effort.tries)}
+        portfolio = {"agglomerative": effort.agglomerations, **dict.fromkeys(BY_CHANCE, effort.tries)}
     # In rows, whatever unit weights have.
     points, weights = judges.points[judges.clean], judges.weights[judges.clean] / judges.one_row
     distinct: dict[bytes, tuple[str, np.ndarray]] = {}
