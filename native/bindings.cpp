@@ -118,8 +118,8 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
 // EM steps of M mixtures, in place: weights (M, K), means (M, K, D), covariances as their form says.
 void climb_of(RowArray<double> rows, std::optional<In> weights, Out mixing, Out means, Out covariances,
               const std::string &form, double pseudo_rows, In pseudo_scatter, In added, double strength,
-              In anchor, In resolution, double flat, int64_t n_steps, Out objectives, Out counts,
-              Out squared_counts, int n_threads) {
+              In anchor, In resolution, double flat, double enough, int64_t n_steps, Out objectives,
+              Out counts, Out squared_counts, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), m = int64_t(objectives.size());
     const int64_t total = int64_t(mixing.size());
     expect(m > 0 && d > 0 && total > 0 && total % m == 0,
@@ -135,7 +135,7 @@ void climb_of(RowArray<double> rows, std::optional<In> weights, Out mixing, Out 
            "the rule does not fit the rows");
     expect(!weights || int64_t(weights->size()) == n, "one weight a row");
     const MStepRule rule{pseudo_rows,   pseudo_scatter.data(), added.data(), strength,
-                         anchor.data(), resolution.data(),     flat};
+                         anchor.data(), resolution.data(),     flat,         enough};
     Climbers climbers{mixing.data(), means.data(),      covariances.data(), factor_form,          m,
                       total / m,     objectives.data(), counts.data(),      squared_counts.data()};
     const Rows<double> view{
@@ -254,8 +254,8 @@ NB_MODULE(_native, module) {
     module.def("climb", &climb_of, nb::arg("rows"), nb::arg("weights").none(), nb::arg("mixing"),
                nb::arg("means"), nb::arg("covariances"), nb::arg("form"), nb::arg("pseudo_rows"),
                nb::arg("pseudo_scatter"), nb::arg("added"), nb::arg("strength"), nb::arg("anchor"),
-               nb::arg("resolution"), nb::arg("flat"), nb::arg("n_steps"), nb::arg("objectives"),
-               nb::arg("counts"), nb::arg("squared_counts"), nb::arg("n_threads"));
+               nb::arg("resolution"), nb::arg("flat"), nb::arg("enough"), nb::arg("n_steps"),
+               nb::arg("objectives"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("n_threads"));
     module.def("triangular_factors", &factors_of, nb::arg("covariances"), nb::arg("flat"), nb::arg("factors"),
                nb::arg("sound"));
     module.def("place_rows", &place_in, nb::arg("rows"), nb::arg("mean"), nb::arg("root"),

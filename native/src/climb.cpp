@@ -9,6 +9,9 @@
 namespace gaussmix {
 namespace {
 
+// Work, rows x components x (features + 2)^2 x steps of all mixtures, below which a second thread costs
+// more than it saves.
+constexpr int64_t SMALL_WORK = 1 << 20;
 constexpr double MINUS_INFINITY = -std::numeric_limits<double>::infinity();
 
 // One mixture on its way, with the memory that its steps need.
@@ -24,14 +27,16 @@ class Climb {
                  double *squared_counts, Stop &stop) {
         if (!factored(covariances))
             return MINUS_INFINITY;
-        double log_likelihood = expected(weights, means, counts, squared_counts, stop);
+        double objective = expected(weights, means, counts, squared_counts, stop) + penalty();
         for (int64_t step = 0; step < n_steps && !stop.requested(); ++step) {
             maximised(weights, means, covariances, counts);
             if (!factored(covariances))
                 return MINUS_INFINITY;
-            log_likelihood = expected(weights, means, counts, squared_counts, stop);
+            const double before = objective;
+            objective = expected(weights, means, counts, squared_counts, stop) + penalty();
+            if (objective - before <= rule.enough)
+                break;
         }
-        const double objective = log_likelihood + penalty();
         return std::isfinite(objective) ? objective : MINUS_INFINITY;
     }
 
@@ -169,7 +174,8 @@ bool climb(const Rows<double> &rows, const MStepRule &rule, int64_t n_steps, Cli
                                                climbers.covariances + m * k * size, climbers.counts + m * k,
                                                climbers.squared_counts + m * k, stop);
     };
-    return do_blocks(climbers.n_mixtures, n_threads, one_mixture, interrupted);
+    const int64_t work = rows.n_rows * k * (d + 2) * (d + 2) * (n_steps + 1) * climbers.n_mixtures;
+    return do_blocks(climbers.n_mixtures, work < SMALL_WORK ? 1 : n_threads, one_mixture, interrupted);
 }
 
 } // namespace gaussmix

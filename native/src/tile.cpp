@@ -69,15 +69,17 @@ void write_distances(Tile<double> &tile, const std::vector<double> &constants, i
     }
 }
 
-template <typename Real> Tile<Real> tile_for(const Prepared<Real> &mixture) {
+// No larger than so many rows fill.
+template <typename Real> Tile<Real> tile_for(const Prepared<Real> &mixture, int64_t n_rows) {
     const int64_t d = mixture.n_features, k = mixture.n_components;
-    return {tile_rows<Real>(d, k), d, k, mixture.form == FactorForm::isotropic};
+    const int64_t filled = (std::max<int64_t>(n_rows, 1) + GROUP<Real> - 1) / GROUP<Real> * GROUP<Real>;
+    return {std::min(tile_rows<Real>(d, k), filled), d, k, mixture.form == FactorForm::isotropic};
 }
 
 template <typename Real, typename Given>
 void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t first, int64_t last,
                 Sums &sums, Stop &stop) {
-    Tile<Real> tile = tile_for(mixture);
+    Tile<Real> tile = tile_for(mixture, last - first);
     for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, mixture.centre.data());
@@ -91,7 +93,7 @@ void block_sums(const Rows<Given> &rows, const Prepared<Real> &mixture, int64_t 
 template <typename Given>
 void block_scores(const Rows<Given> &rows, const Prepared<double> &mixture, int64_t first, int64_t last,
                   const Scores &scores, Stop &stop) {
-    Tile<double> tile = tile_for(mixture);
+    Tile<double> tile = tile_for(mixture, last - first);
     Prepared<double> bare = mixture;
     if (scores.distances != nullptr)
         std::fill(bare.constants.begin(), bare.constants.end(), 0.0);
@@ -110,7 +112,7 @@ template <typename Given>
 void block_given_sums(const Rows<Given> &rows, const double *responsibilities,
                       const Prepared<double> &centres, int64_t first, int64_t last, Sums &sums, Stop &stop) {
     const int64_t k = centres.n_components;
-    Tile<double> tile = tile_for(centres);
+    Tile<double> tile = tile_for(centres, last - first);
     for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, centres.centre.data());
@@ -126,7 +128,7 @@ void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool g
     const ExactLayout at{mixture.n_components, mixture.n_features};
     const int64_t scatter = scatter_size(mixture.scatter, at.k, at.d);
     ExactSums exact(at.scatter + scatter);
-    Tile<double> tile = tile_for(mixture);
+    Tile<double> tile = tile_for(mixture, rows.n_rows);
     std::vector<double> ignored(size_t(2 * at.k)), weights(size_t(tile.size));
     for (int64_t row = 0; row < rows.n_rows; row += tile.size) {
         const int64_t count = std::min(tile.size, rows.n_rows - row);
@@ -158,7 +160,7 @@ void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool g
 void block_nearest(const Rows<double> &rows, const Prepared<double> &centres, int64_t first, int64_t last,
                    const Nearest &nearest, Stop &stop) {
     const int64_t k = centres.n_components, d = rows.n_features;
-    Tile<double> tile = tile_for(centres);
+    Tile<double> tile = tile_for(centres, last - first);
     for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, centres.centre.data());

@@ -53,7 +53,7 @@ void climbs(FactorForm form, ScatterKind kind) {
     }
     all[size_t(2 * k * size)] = -1.0; // the third mixture has no density
     const std::vector<double> anchor(size_t(d * d), 0.0), resolution(size_t(d), 0.0);
-    const MStepRule rule{0.0, blank.data(), blank.data(), 0.0, anchor.data(), resolution.data(), 1e-15};
+    const MStepRule rule{0.0, blank.data(), blank.data(), 0.0, anchor.data(), resolution.data(), 1e-15, 0.0};
     std::vector<double> objectives(static_cast<size_t>(m)), counts(size_t(m * k)), squared(size_t(m * k));
     Climbers climbers{weights.data(),    means.data(),  all.data(),    form, m, k,
                       objectives.data(), counts.data(), squared.data()};

@@ -77,11 +77,31 @@ def test_both_kernels_climb_alike(family, n_features):
         np.stack([start.weights for start in starts]),
         np.stack([start.means for start in starts]),
         np.stack([start.covariances for start in starts]),
-        _rule(starts[0].family, n_features, step),
+        _rule(starts[0].family, n_features, step, 0.0),
         5,
     )
     for found, expected in zip(kernels.climb(*given), reference_climb.climb(*given), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("kernel", [kernels, reference_climb])
+def test_a_mixture_that_gains_enough_no_more_stays_where_it_is(kernel):
+    rows, step, starts = problem()
+    stacked = (
+        np.stack([start.weights for start in starts]),
+        np.stack([start.means for start in starts]),
+        np.stack([start.covariances for start in starts]),
+    )
+    rule = _rule(starts[0].family, 3, step, 0.0)
+    steps = [kernel.climb(rows.matrix, rows.weights, *stacked, rule, n) for n in range(8)]
+    gains = np.diff([climbed.objectives for climbed in steps], axis=0)
+    enough = float(np.median(gains[2:]))
+    stopped = kernel.climb(rows.matrix, rows.weights, *stacked, rule._replace(enough=enough), 7)
+    for m, gain in enumerate(gains.T):
+        small = np.flatnonzero(gain <= enough)
+        last = small[0] + 1 if len(small) else 7
+        assert stopped.objectives[m] == steps[last].objectives[m]
+        assert np.array_equal(stopped.means[m], steps[last].means[m])
 
 
 def test_a_mixture_that_collapses_does_not_hold_the_others_up():
@@ -133,6 +153,6 @@ def test_precision_factors_of_both_kernels(n_features):
 
 def test_a_shared_form_has_no_steps_side_by_side():
     rows, step, _ = problem()
-    rule = _rule(covariance_family("full"), 3, step)._replace(form=FactorForm.SHARED)
+    rule = _rule(covariance_family("full"), 3, step, 0.0)._replace(form=FactorForm.SHARED)
     with pytest.raises((ValueError, KeyError)):
         kernels.climb(rows.matrix, None, np.ones((1, 1)), np.zeros((1, 1, 3)), np.eye(3)[None, None], rule, 1)

@@ -84,6 +84,7 @@ struct MStepRule {
     const double *anchor;     // ... and A (D, D)
     const double *resolution; // (D,), standard deviations at which a component has collapsed
     double flat;              // share of a variance at which a conditional variance is rounding
+    double enough;            // a mixture that gains no more than this in a step takes no more steps
 };
 
 // M mixtures of K components side by side, changed in place.

@@ -112,6 +112,7 @@ def climb(
     anchor: Any,
     resolution: Any,
     flat: float,
+    enough: float,
     n_steps: int,
     objectives: Any,
     counts: Any,

@@ -124,6 +124,8 @@ class MStepRule(NamedTuple):
     """(D,), conditional standard deviations at which a component has collapsed."""
     flat: float
     """Share of a variance below which a variance given the features before it is rounding."""
+    enough: float
+    """A mixture that gains no more than this in a step, in nats, takes no more steps."""
 
 
 class Climbed(NamedTuple):

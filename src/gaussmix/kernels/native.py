@@ -80,6 +80,7 @@ def climb(
         np.ascontiguousarray(rule.anchor),
         np.ascontiguousarray(rule.resolution),
         rule.flat,
+        rule.enough,
         n_steps,
         climbed.objectives,
         climbed.counts,

@@ -65,9 +65,11 @@ def climb(
 def _climb_one(
     rows: FloatArray, row_weights: FloatArray | None, climbed: Climbed, m: int, rule: MStepRule, n_steps: int
 ) -> None:
+    before = -np.inf
     for step in range(n_steps + 1):
         factors, diagonals = _factors(climbed.covariances[m], climbed.means.shape[2], rule)
         if not (diagonals * rule.resolution < 1.0).all():
+            climbed.objectives[m] = -np.inf
             return
         log_determinants = np.log(diagonals).sum(axis=1)
         with np.errstate(divide="ignore"):
@@ -75,11 +77,13 @@ def _climb_one(
         components = Components(log_weights, climbed.means[m], factors, log_determinants, rule.form)
         sums = expected_sums(rows, row_weights, components, KINDS[rule.form])
         climbed.counts[m], climbed.squared_counts[m] = sums.counts, sums.squared_counts
-        if step < n_steps:
-            _maximise(climbed, m, sums, rule)
-    traces = np.einsum("kij,ij->k", _written_out(factors, rule), rule.anchor)
-    objective = sums.log_likelihood - rule.strength * float((traces - 2.0 * log_determinants).sum())
-    climbed.objectives[m] = objective if np.isfinite(objective) else -np.inf
+        traces = np.einsum("kij,ij->k", _written_out(factors, rule), rule.anchor)
+        objective = sums.log_likelihood - rule.strength * float((traces - 2.0 * log_determinants).sum())
+        climbed.objectives[m] = objective if np.isfinite(objective) else -np.inf
+        if step == n_steps or objective - before <= rule.enough:
+            return
+        before = objective
+        _maximise(climbed, m, sums, rule)
 
 
 def _maximise(climbed: Climbed, m: int, sums: Sums, rule: MStepRule) -> None:

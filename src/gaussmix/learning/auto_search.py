@@ -178,7 +178,7 @@ class AutoSearch:
 
     def _first(self, climbers: list[Climber], most: int) -> list[int]:
         """The places of the highest, sound ones before others."""
-        ranks = [self.judges.rank(climber) for climber in climbers]
+        ranks = self.judges.ranks(climbers)
         return sorted(range(len(climbers)), key=lambda i: ranks[i], reverse=True)[:most]
 
     def _climbed(self, origin: str, start: Mixture, climber: Climber, n_alike: int = 1) -> Fit | None:

@@ -26,6 +26,8 @@ from gaussmix.model.statistics import SufficientStatistics
 MOST_OF_COUNT = 3.0
 # Numbers in covariances that are in memory at a time.
 STACKED_NUMBERS = 1 << 23
+# What a step may gain, in nats a row, and still be a mixture's last.
+ENOUGH = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def _side_by_side(rows: MemoryRows, starts: list[Mixture], step: MStep, n_steps:
         np.stack([start.weights for start in starts]),
         np.stack([start.means for start in starts]),
         np.stack([compact.compacted(s.covariances) if written else s.covariances for s in starts]),
-        _rule(compact, n_features, step),
+        _rule(compact, n_features, step, _row_weight(rows)),
         n_steps,
     )
 
@@ -146,7 +148,12 @@ def effective_rows(counts: FloatArray, squared_counts: FloatArray) -> FloatArray
     return np.minimum(effective, MOST_OF_COUNT * counts)
 
 
-def _rule(family: CovarianceFamily, n_features: int, step: MStep) -> MStepRule:
+def _row_weight(rows: MemoryRows) -> float:
+    # A summary of the rows would look at more of them.
+    return float(len(rows.matrix) if rows.weights is None else rows.weights.sum())
+
+
+def _rule(family: CovarianceFamily, n_features: int, step: MStep, row_weight: float) -> MStepRule:
     """The M-step of one component, in numbers."""
     prior = step.prior
     blank = family.reduce_scatter(np.zeros((n_features, n_features)), 1)
@@ -164,4 +171,5 @@ def _rule(family: CovarianceFamily, n_features: int, step: MStep) -> MStepRule:
         anchor=prior.covariance if isinstance(prior, WeakPrior) else np.zeros((n_features, n_features)),
         resolution=step.resolution,
         flat=FLAT * n_features,
+        enough=ENOUGH * row_weight,
     )

@@ -5,6 +5,7 @@ be higher (McLachlan and Peel 2000, section 3.10; Garcia-Escudero et al., Advanc
 Classification 12 (2018) 203).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from gaussmix.model.mixture import Mixture
 # direction, its standard deviation is below these shares of that of all rows, or of the median component's.
 VERY_FEW, FEW = 3.0, 8.0
 NARROW, NARROW_BESIDE_OTHERS = 0.01, 0.5
+# A group by itself has a whole number of effective rows but for rounding, which shall not decide.
+HAIR = 1.0 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,26 @@ class Soundness:
         return self.sound, objective - self.price
 
 
+SOUND = Soundness(0, 0, 0.0)
+
+
 def soundness(mixture: Mixture, effective: FloatArray, whitener: FloatArray, row_weight: float) -> Soundness:
-    """Whether components sit on a handful of close rows.
+    """Whether components sit on a handful of close rows; see ``soundness_of_each``."""
+    return soundness_of_each([mixture], effective[None], whitener, row_weight)[0]
+
+
+def soundness_of_each(
+    mixtures: Sequence[Mixture], effective: FloatArray, whitener: FloatArray, row_weight: float
+) -> list[Soundness]:
+    """Whether components of each of some mixtures sit on a handful of close rows.
 
     Parameters
     ----------
-    mixture : Mixture
-        K components, D features.
-    effective : (K,) array
-        Effective rows of each, (sum r)^2 / sum r^2.
-    whitener : (D, M) array
+    mixtures : sequence of M Mixture
+        Of one family, with K components and D features each.
+    effective : (M, K) array
+        Effective rows of each component, (sum r)^2 / sum r^2.
+    whitener : (D, L) array
         W that makes the covariance of all rows, seen by the family, the identity: W^T S W = I.
     row_weight : float
         N, all of it, in rows.
@@ -67,31 +80,36 @@ def soundness(mixture: Mixture, effective: FloatArray, whitener: FloatArray, row
     doubtful component is what BIC asks for its parameters: half of them times log N (Schwarz, Annals of
     Statistics 6 (1978) 461).
     """
-    if mixture.family.shared or mixture.n_components == 1:
-        return Soundness(0, 0, 0.0)
-    least = mixture.family.least_rows(mixture.n_features)
+    found = [SOUND] * len(mixtures)
+    if not mixtures or mixtures[0].family.shared or mixtures[0].n_components == 1:
+        return found
+    least = HAIR * mixtures[0].family.least_rows(mixtures[0].n_features)
     few = effective < FEW * least
-    if not few.any():
-        return Soundness(0, 0, 0.0)
-    widths = narrowest(mixture, whitener)
-    narrow = widths < max(NARROW, NARROW_BESIDE_OTHERS * _median(widths))
-    spikes = effective < least
-    doubtful = (effective < VERY_FEW * least) | (few & narrow)
-    n_own = mixture.n_parameters / mixture.n_components
-    n_doubtful = int(doubtful.sum())
-    price = 0.5 * n_own * n_doubtful * np.log(max(row_weight, 1.0))
-    return Soundness(int(spikes.sum()), n_doubtful, float(price))
+    places = np.flatnonzero(few.any(axis=1))
+    if not len(places):
+        return found
+    widths = narrowest(np.stack([mixtures[m].matrices for m in places.tolist()]), whitener)
+    beside_others = NARROW_BESIDE_OTHERS * _medians(widths)[:, None]
+    narrow = widths < np.maximum(NARROW, beside_others)
+    spikes = (effective[places] < least).sum(axis=1)
+    doubtful = ((effective[places] < VERY_FEW * least) | (few[places] & narrow)).sum(axis=1)
+    n_own = mixtures[0].n_parameters / mixtures[0].n_components
+    price = 0.5 * n_own * np.log(max(row_weight, 1.0))
+    for m, n_spikes, n_doubtful in zip(places.tolist(), spikes, doubtful, strict=True):
+        found[m] = Soundness(int(n_spikes), int(n_doubtful), float(price * n_doubtful))
+    return found
 
 
-def narrowest(mixture: Mixture, whitener: FloatArray) -> FloatArray:
-    """Each component's least standard deviation in any direction, in units of all rows' there: (K,)."""
-    seen = whitener.T @ mixture.matrices @ whitener
-    widths: FloatArray = np.sqrt(np.maximum(np.linalg.eigvalsh(seen)[:, 0], 0.0))
+def narrowest(matrices: FloatArray, whitener: FloatArray) -> FloatArray:
+    """Least standard deviations in any direction, in units of all rows' there, of (M, K, D, D): (M, K)."""
+    seen = whitener.T @ matrices @ whitener
+    widths: FloatArray = np.sqrt(np.maximum(np.linalg.eigvalsh(seen)[..., 0], 0.0))
     return widths
 
 
-def _median(values: FloatArray) -> float:
-    # For a handful of numbers numpy.median takes ten times as long.
-    middle, odd = divmod(len(values), 2)
-    ranked = np.sort(values)
-    return float(ranked[middle] if odd else 0.5 * (ranked[middle - 1] + ranked[middle]))
+def _medians(values: FloatArray) -> FloatArray:
+    """Of each row of (M, K): (M,). For a handful of numbers numpy.median takes ten times as long."""
+    middle, odd = divmod(values.shape[1], 2)
+    ranked = np.sort(values, axis=1)
+    medians: FloatArray = ranked[:, middle] if odd else 0.5 * (ranked[:, middle - 1] + ranked[:, middle])
+    return medians

@@ -4,6 +4,7 @@ Starts are partitions of some thousand rows, the judges. Each takes a few EM ste
 ones some more, and so on (successive halving: Jamieson and Talwalkar, AISTATS 2016).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from gaussmix.learning.effort import Effort
 from gaussmix.learning.partitions import regardless_of_numbers, shared_out, some, table_of
 from gaussmix.learning.search_table import REACHED
 from gaussmix.learning.settings import FitSettings
-from gaussmix.learning.spurious import Soundness, soundness
+from gaussmix.learning.spurious import Soundness, soundness_of_each
 from gaussmix.learning.starts import REPEATED, StartSample, first_mixture, one_row
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture, Noise
@@ -59,16 +60,30 @@ class Judges:
 
     def soundness(self, mixture: Mixture, effective: FloatArray) -> Soundness:
         """Whether components sit on a handful of close rows, given the effective rows of each (K,)."""
+        return self._soundness([mixture], effective[None])[0]
+
+    def _soundness(self, mixtures: list[Mixture], effective: FloatArray) -> list[Soundness]:
         # Weights that add up to less than there are rows count rows in another unit, and so do nats.
         in_rows = effective / self.one_row
-        found = soundness(mixture, in_rows, self.whitener, self.row_weight / self.one_row)
-        return replace(found, price=found.price * self.one_row)
+        found = soundness_of_each(mixtures, in_rows, self.whitener, self.row_weight / self.one_row)
+        if self.one_row == 1.0:
+            return found
+        return [replace(each, price=each.price * self.one_row) for each in found]
+
+    def ranks(self, climbers: Sequence[Climber]) -> list[tuple[bool, float]]:
+        """Mixtures without spikes come first, then the higher objective; without density they come last."""
+        if not climbers:
+            return []
+        effective = np.stack([climber.effective for climber in climbers])
+        found = self._soundness([climber.mixture for climber in climbers], effective)
+        return [
+            each.rank(climber.objective) if np.isfinite(climber.objective) else (False, -np.inf)
+            for each, climber in zip(found, climbers, strict=True)
+        ]
 
     def rank(self, climber: Climber) -> tuple[bool, float]:
-        """Mixtures without spikes come first, then the higher objective; without density they come last."""
-        if not np.isfinite(climber.objective):
-            return False, -np.inf
-        return self.soundness(climber.mixture, climber.effective).rank(climber.objective)
+        """Of one; see ``ranks``."""
+        return self.ranks([climber])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,13 +170,15 @@ def different(judges: Judges, contenders: list[Contender], most: int) -> list[Co
     Of those that are, the first of the contenders stays, so that rounding does not choose.
     """
     same = REACHED * judges.row_weight
+    ranks = judges.ranks([contender.climber for contender in contenders])
     place = {contender.climber: i for i, contender in enumerate(contenders)}
     kept: list[Contender] = []
-    for contender in sorted(contenders, key=lambda c: judges.rank(c.climber), reverse=True):
+    for i in sorted(range(len(contenders)), key=ranks.__getitem__, reverse=True):
+        contender = contenders[i]
         objective = contender.climber.objective
         if not np.isfinite(objective):
             continue
-        seen = [i for i, k in enumerate(kept) if abs(objective - k.climber.objective) <= same]
+        seen = [j for j, k in enumerate(kept) if abs(objective - k.climber.objective) <= same]
         if seen:
             alike = kept[seen[0]]
             first = min(alike, contender, key=lambda c: place[c.climber])
