@@ -4,6 +4,7 @@
 """
 
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -331,9 +332,19 @@ PAGES = {
 }
 
 
+def draw_gallery():
+    """docs/images/gallery-*.png, by the code of docs/gallery.md itself; tests run that code, too."""
+    namespace = {}
+    for code in re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/gallery.md").read_text(), re.M | re.S):
+        exec(compile(code, "docs/gallery.md", "exec"), namespace)
+
+
 def main():
     """Write or compare."""
     stale = []
+    if "--check" not in sys.argv:
+        os.chdir(ROOT)
+        draw_gallery()
     for name, make in PAGES.items():
         path, content = ROOT / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != content:

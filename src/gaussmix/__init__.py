@@ -1,7 +1,7 @@
 """Gaussian mixtures by EM: right where others are quietly wrong, and explained.
 
-``GaussianMixture`` is the estimator; ``load`` reads a saved one back; ``show_versions`` says what is
-installed. The command line is ``gaussmix --help``.
+``GaussianMixture`` is the estimator; ``load`` reads a saved one back; ``plot`` draws; ``show_versions`` says
+what is installed. The command line is ``gaussmix --help``.
 """
 
 from importlib import import_module
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from gaussmix import plot
     from gaussmix.estimators.loading import load
     from gaussmix.estimators.mixture import GaussianMixture
     from gaussmix.versions import show_versions
@@ -20,11 +21,13 @@ _HOMES = {
     "show_versions": "gaussmix.versions",
 }
 
-__all__ = ["GaussianMixture", "__version__", "load", "show_versions"]
+__all__ = ["GaussianMixture", "__version__", "load", "plot", "show_versions"]
 
 
 def __getattr__(name: str) -> Any:
     # scikit-learn takes half a second to import: only those who ask for the estimator wait.
+    if name == "plot":
+        return import_module("gaussmix.plot")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -57,6 +59,20 @@ def test_what_is_generated_is_up_to_date():
         [sys.executable, "docs/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_gallery_shows_what_its_code_draws(beside_the_data):
+    """Pixel by pixel but for the edges of letters, which depend on the machine's font renderer."""
+    page = ROOT / "docs" / "gallery.md"
+    namespace = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), namespace)
+    shown = re.findall(r"\]\(images/(gallery-\w+\.png)\)", page.read_text())
+    assert len(shown) == len(set(shown)) == 9
+    for name in shown:
+        drawn, kept = (imread(folder / "docs" / "images" / name)[..., :3] for folder in (Path(), ROOT))
+        assert drawn.shape == kept.shape
+        assert np.mean(np.abs(drawn - kept)) < 0.01, name
 
 
 def test_pictures_fetch_nothing():

@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": "Fit a mixture to a table and say how far to trust it.",
     "explain": "Write EM out as one would by hand, with the numbers substituted.",
     "predict": "Assign rows to the components of a fitted model.",
+    "plot": "Draw a fitted model and rows (PNG, SVG, PDF).",
     "show": "Describe a fitted model in words and a table.",
 }
 

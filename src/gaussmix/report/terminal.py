@@ -6,8 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gaussmix.report.cards import mean_cells
 from gaussmix.report.summary import FitSummary
-from gaussmix.report.words import as_options, clean, number, percent, plural, sentence_safe, significant
+from gaussmix.report.words import as_options, clean, number, percent, plural, sentence_safe
 
 WIDEST_TABLE = 3
 # Axes that differ by less look the same.
@@ -55,7 +56,7 @@ def component_table(summary: FitSummary) -> Table:
     if not wide:
         table.add_column("feature")
         table.add_column("mean ± sd", justify="right")
-    cells = _mean_cells(summary)
+    cells = mean_cells(summary)
     for k, weight in enumerate(summary.weights):
         head = [str(k + 1), percent(weight)] + ([f"{assigned[k]:,.6g}"] if assigned else [])
         if wide:
@@ -93,15 +94,6 @@ def _headline(summary: FitSummary) -> str:
         f"{plural(summary.n_components, 'component')} in {plural(summary.n_features, 'feature')}{rows}; "
         f"{summary.covariance} covariance{words}"
     )
-
-
-def _mean_cells(summary: FitSummary) -> list[list[str]]:
-    by_feature = []
-    for j in range(summary.n_features):
-        means = significant([row[j] for row in summary.means])
-        deviations = [number(row[j], 3) for row in summary.standard_deviations]
-        by_feature.append([f"{m} ± {s}" for m, s in zip(means, deviations, strict=True)])
-    return [[cells[k] for cells in by_feature] for k in range(summary.n_components)]
 
 
 def _correlations(summary: FitSummary) -> Text:

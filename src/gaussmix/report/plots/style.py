@@ -1,0 +1,84 @@
+"""What all pictures share: colours that colour-blind readers can tell apart, and Axes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussmix.kernels.contract import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito, "Color universal design" (2008), without yellow, which is lost on white; noise is grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+NOISE_COLOUR = "#999999"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+
+
+def colour(k: int) -> str:
+    """Of component k, counted from 0; -1 is noise."""
+    return NOISE_COLOUR if k < 0 else COLOURS[k % len(COLOURS)]
+
+
+def marker(k: int) -> str:
+    """Of component k, so that groups differ without colour, too."""
+    return "x" if k < 0 else MARKERS[k % len(MARKERS)]
+
+
+def component_name(k: int) -> str:
+    """Of component k, counted from 0, as people count; -1 is noise."""
+    return "noise" if k < 0 else f"component {k + 1}"
+
+
+def line(k: int) -> str:
+    """How component k's curve is drawn; another one once the colours are used up."""
+    return LINES[(k // len(COLOURS)) % len(LINES)]
+
+
+def blended(shares: FloatArray) -> FloatArray:
+    """Colours (n, 3) of rows with responsibilities (n, K), each between those of its components."""
+    from matplotlib.colors import to_rgb
+
+    own = np.array([to_rgb(colour(k)) for k in range(shares.shape[1])])
+    noise = np.clip(1.0 - shares.sum(axis=1, keepdims=True), 0.0, 1.0)
+    mixed: FloatArray = np.clip(shares @ own + noise * np.array(to_rgb(NOISE_COLOUR)), 0.0, 1.0)
+    return mixed
+
+
+def axes_or_new(ax: "Axes | None") -> "Axes":
+    """Those given, or the only ones of a new figure, which no window shows."""
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
+
+
+def note(ax: "Axes", text: str) -> None:
+    """A remark above the picture, at the right."""
+    if text:
+        ax.set_title(text, loc="right", fontsize="small", color="0.35")
+
+
+def plain(text: str) -> str:
+    r"""A name as it stands: matplotlib would read $ and _ in some of them as mathematics."""
+    return text.replace("\\", "\\\\").replace("$", r"\$") if "$" in text else text
+
+
+def whole_numbers(ax: "Axes") -> None:
+    """Ticks along x at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def save_figure(figure: "Figure", path: str) -> None:
+    """Write a figure so that the same picture is the same file: without the time, or ids drawn at random."""
+    import matplotlib as mpl
+
+    ending = path.lower().rpartition(".")[2]
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending, {})
+    with mpl.rc_context({"svg.hashsalt": "gaussmix"}):
+        figure.savefig(path, dpi=150, metadata=undated)
