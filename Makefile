@@ -30,12 +30,14 @@ test: $(READY)   ## all tests
 test-reference: $(READY) ## all tests with the NumPy kernel
 	GAUSSMIX_KERNEL=reference $(BIN)/python -m pytest -n auto
 
-lint: $(READY)   ## style, formatting, that imports point down, and no warning from the compiler
+lint: $(READY)   ## style, formatting, that imports point down, no warning from the compiler, types of the viewer (needs npm)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 	cmake -S native -B build/warnings -DGAUSSMIX_WARNINGS_AS_ERRORS=ON
 	cmake --build build/warnings --parallel
+	npm install --prefix build/node --no-save --no-package-lock --silent typescript@5.9.3
+	build/node/node_modules/.bin/tsc -p src/gaussmix/report/html/viewer
 
 sanitize: $(READY) ## the native tests under address, undefined-behaviour and thread sanitizers
 	for kind in address,undefined thread; do \

@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "Write EM out as one would by hand, with the numbers substituted.",
     "predict": "Assign rows to the components of a fitted model.",
     "plot": "Draw a fitted model and rows (PNG, SVG, PDF).",
+    "report": "Write one HTML file that plays a fit back.",
     "show": "Describe a fitted model in words and a table.",
 }
 

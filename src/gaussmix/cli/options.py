@@ -52,6 +52,11 @@ class NumberOrAuto(click.ParamType[int | str]):
 
 def data_options(command: Command) -> Command:
     """DATA, --columns, --drop-missing and --threads."""
+    return table_options(click.argument("data")(command))
+
+
+def table_options(command: Command) -> Command:
+    """--columns, --drop-missing and --threads."""
     for option in (
         click.option(
             "--threads",
@@ -62,7 +67,6 @@ def data_options(command: Command) -> Command:
         ),
         click.option("--drop-missing", is_flag=True, help="Leave rows with missing values out."),
         click.option("--columns", help="Columns to use, separated by commas; default: all that are numbers."),
-        click.argument("data"),
     ):
         command = option(command)
     return command
@@ -72,11 +76,11 @@ def _use_threads(ctx: click.Context, param: click.Parameter, value: int | None) 
     ctx.with_resource(compute_threads(value))
 
 
-def fit_options(prior: str) -> Callable[[Command], Command]:
-    """Everything that decides a fit; ``prior`` is the default of --prior."""
+def fit_options(prior: str, required: bool = True) -> Callable[[Command], Command]:
+    """Everything that decides a fit; ``prior`` is the default of --prior, ``required`` whether -k is."""
     options = (
         click.option(
-            "-k", "--components", "n_components", type=int, required=True, help="Number of components."
+            "-k", "--components", "n_components", type=int, required=required, help="Number of components."
         ),
         click.option(
             "--covariance",

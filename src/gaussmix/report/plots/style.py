@@ -1,10 +1,12 @@
 """What all pictures share: colours that colour-blind readers can tell apart, and Axes."""
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gaussmix.kernels.contract import FloatArray
+from gaussmix.modelfile import replaced_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,10 +77,16 @@ def whole_numbers(ax: "Axes") -> None:
 
 
 def save_figure(figure: "Figure", path: str) -> None:
-    """Write a figure so that the same picture is the same file: without the time, or ids drawn at random."""
+    """Write a figure, whole or not at all, so that the same picture is the same file.
+
+    Without the time of day, and without ids drawn at random.
+    """
     import matplotlib as mpl
 
     ending = path.lower().rpartition(".")[2]
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending, {})
+    picture = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "gaussmix"}):
-        figure.savefig(path, dpi=150, metadata=undated)
+        figure.savefig(picture, format=ending, dpi=150, metadata=undated)
+    with replaced_file(path) as file:
+        file.write(picture.getvalue())

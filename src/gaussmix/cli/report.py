@@ -1,0 +1,106 @@
+"""``gaussmix report``: one HTML file that plays a fit back."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaussmix.cli.fit import refuse_overwriting
+from gaussmix.cli.options import (
+    fit_options,
+    model_options,
+    notes_of_warnings,
+    rows_from,
+    say,
+    settings_from,
+    stop_options,
+    table_options,
+)
+from gaussmix.cli.progress import fit_progress
+from gaussmix.data.files import read_table
+from gaussmix.data.memory import MemoryRows
+from gaussmix.errors import SettingsError
+from gaussmix.learning.prepare import prepare
+from gaussmix.learning.result import TraceStep
+from gaussmix.learning.scoring import score_rows
+from gaussmix.learning.search import search
+from gaussmix.model.maximise import MStep
+from gaussmix.modelfile import load_model, replaced_file
+from gaussmix.report.html.page import Origin, report_page
+from gaussmix.report.html.playback import Playback, playback_of
+from gaussmix.report.summary import FitSummary, of_saved, summarise
+from gaussmix.versions import versions
+
+TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
+
+
+@click.command()
+@table_options
+@fit_options(prior="weak", required=False)
+@model_options
+@stop_options
+@click.argument("inputs", nargs=-1, required=True, metavar="[MODEL] DATA")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="The .html file.")
+def report(inputs: tuple[str, ...], output: str, **options: Any) -> None:
+    """Write ONE HTML file that says what a fit found and plays EM back, iteration by iteration.
+
+    With DATA alone -k components are fitted, as by gaussmix fit. With a MODEL that gaussmix fit -o saved, the
+    report is of that model on these rows, and shows where the fit ended. The file fetches nothing.
+    """
+    if len(inputs) > 2:
+        raise SettingsError(f"report takes DATA, or MODEL and DATA; got {len(inputs)} names")
+    for name in inputs:
+        refuse_overwriting(name, output)
+    told = _of_model(*inputs, options) if len(inputs) == 2 else _of_data(inputs[0], options)
+    summary, playback = told
+    found = versions()
+    origin = Origin(
+        title=_title(inputs[-1]),
+        command=shlex.join(["gaussmix", *_arguments()]),
+        versions={name: found[name] for name in TOLD_VERSIONS},
+    )
+    page = report_page(summary, playback, origin)
+    with replaced_file(output) as file:
+        file.write(page.encode())
+    say(f"{output}: {len(page) / 1000:,.0f} kB; open it in a browser")
+
+
+def _of_data(data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
+    if options["n_components"] is None:
+        raise SettingsError("report needs -k with DATA, or a MODEL before it")
+    settings = settings_from(options)
+    with notes_of_warnings() as warned:
+        rows, table = rows_from({**options, "data": data})
+        step = prepare(rows, settings)
+        with fit_progress() as watch:
+            result = search(rows, settings, watch, trace=True)
+    notes = (*table.notes, *dict.fromkeys(warned))
+    summary = summarise(result, rows, settings, notes, row_numbers=table.row_numbers)
+    return summary, playback_of(rows, result.trace, step)
+
+
+def _of_model(model: str, data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
+    saved = load_model(model)
+    for given in ("n_components", "columns", "means", "variances", "weights"):
+        if options[given] is not None:
+            raise SettingsError("with a MODEL there is nothing to fit: leave out -k, --columns and starts")
+    table = read_table(data, list(saved.feature_names), options["drop_missing"])
+    for note in table.notes:
+        say(f"note: {note}")
+    rows = MemoryRows(table.matrix, None, table.feature_names)
+    summary = of_saved(saved)
+    log_likelihood = score_rows(saved.mixture, rows).log_likelihood
+    n_iterations = summary.facts.get("n_iterations", 0)
+    end = TraceStep(n_iterations, saved.mixture, log_likelihood, log_likelihood)
+    return summary, playback_of(rows, (end,), MStep.plain(saved.mixture.n_features))
+
+
+def _title(data: str) -> str:
+    return "standard input" if data == "-" else Path(data).name
+
+
+def _arguments() -> list[str]:
+    """What the command was called with, without the folders of whoever called it."""
+    return [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]

@@ -1,0 +1,240 @@
+"""A report as one HTML file: what Python can say stands in it as text; the viewer draws the playback."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from gaussmix.report.cards import Card, cards_of
+from gaussmix.report.html.playback import Playback
+from gaussmix.report.summary import FitSummary
+from gaussmix.report.verdict import said_in_verdict, verdict
+from gaussmix.report.words import percent, sentence_safe
+
+# In the order in which they lean on each other.
+SCRIPTS = ("facts", "numbers", "gaussian", "dom", "chart", "scene", "tables", "climb", "main")
+# Longer names are cut in headings; cards have them whole.
+TITLE_LENGTH, VALUES_ON_A_CARD = 120, 12
+COLOURS = 7
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a report comes from: what has to be done to make it again."""
+
+    title: str
+    command: str
+    """What made it, on the command line or in Python."""
+    versions: dict[str, str]
+
+
+def report_page(summary: FitSummary, playback: Playback, origin: Origin) -> str:
+    """The whole file.
+
+    Parameters
+    ----------
+    summary : FitSummary
+    playback : Playback
+    origin : Origin
+
+    Returns
+    -------
+    str
+        HTML that needs nothing else: a Content-Security-Policy in it forbids to fetch, and to run or
+        style by anything but what it brings along, which is named by its hash.
+    """
+    script, style = viewer_script(), _asset("style.css")
+    # In JSON a < can only stand in a string: written as \u003c no name can end the script element.
+    facts = json.dumps(playback.as_json(), ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
+    title = escape(_cut(sentence_safe(origin.title), TITLE_LENGTH))
+    sections = [
+        _verdict(summary),
+        _cards(summary),
+        _playback(summary, playback),
+        _climb(playback),
+        _comparison(summary),
+        _odd(summary),
+        _reproduce(summary, origin),
+    ]
+    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}; form-action \'none\'">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{title}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            "<main>",
+            f'<h1 dir="auto">{title}</h1>',
+            *(section for section in sections if section),
+            "</main>",
+            "<footer><p>Made by gaussmix. This file fetches nothing and sends nothing.</p></footer>",
+            f'<script type="application/json" id="facts">{facts}</script>',
+            f"<script>{script}</script>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def viewer_script() -> str:
+    """The viewer's modules as one script, with nothing of theirs left outside of it."""
+    parts = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\n}})();'
+
+
+def _asset(name: str) -> str:
+    return (files("gaussmix.report.html") / "viewer" / name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _section(identity: str, heading: str, *parts: str) -> str:
+    body = "\n".join(part for part in parts if part)
+    opened = f'<section id="{identity}" aria-labelledby="{identity}-heading">'
+    return f'{opened}\n<h2 id="{identity}-heading">{heading}</h2>\n{body}\n</section>'
+
+
+def _paragraph(text: str, kind: str = "") -> str:
+    if not text:
+        return ""
+    named = f' class="{kind}"' if kind else ""
+    return f'<p{named} dir="auto">{escape(sentence_safe(text))}</p>'
+
+
+def _verdict(summary: FitSummary) -> str:
+    sentences = "".join(f'<li dir="auto">{escape(sentence)}</li>' for sentence in verdict(summary))
+    notes = "".join(_paragraph(note, "doubt") for note in summary.notes if not said_in_verdict(note))
+    return _section("verdict", "In plain words", f'<ul class="verdict">{sentences}</ul>', notes)
+
+
+def _cards(summary: FitSummary) -> str:
+    cards = "\n".join(_card(card) for card in cards_of(summary))
+    return _section("components", "The components", f'<div class="cards">{cards}</div>')
+
+
+def _card(card: Card) -> str:
+    held = "" if card.rows is None else f", {card.rows:,.6g} rows"
+    values = "".join(
+        f'<dt dir="auto">{escape(name)}</dt><dd>{escape(value)}</dd>'
+        for name, value in card.values[:VALUES_ON_A_CARD]
+    )
+    left = len(card.values) - VALUES_ON_A_CARD
+    return "\n".join(
+        [
+            f'<article class="card c{(card.number - 1) % COLOURS}">',
+            f"<h3>Component {card.number}: {escape(percent(card.share))}{held}</h3>",
+            f"<dl>{values}</dl>",
+            _paragraph(f"and {left} more features" if left > 0 else "", "hint"),
+            _paragraph(card.apart),
+            _paragraph(card.doubt, "doubt"),
+            "</article>",
+        ]
+    )
+
+
+def _playback(summary: FitSummary, playback: Playback) -> str:
+    many, thinned = summary.n_features > 1, playback.thinned
+    names = "".join(
+        f'<option value="{j}">{escape(name)}</option>' for j, name in enumerate(summary.feature_names)
+    )
+    across = f'<label>across <select id="x-feature">{names}</select></label>'
+    up = f'<label>up <select id="y-feature">{names}<option value="-1">density</option></select></label>'
+    said = [
+        "Ellipses hold 50 % and 95 % of a component; colours blend by responsibility." if many else "",
+        f"{playback.portrait.sampling}." if playback.portrait.sampling else "",
+        f"{thinned}." if thinned else "",
+        "Keys: left and right, Home, End, space.",
+    ]
+    body = _asset("playback.html").rstrip("\n")
+    body = body.replace("<!-- selects -->", f'<div class="controls">{across}{up}</div>' if many else "")
+    body = body.replace("<!-- caption -->", _paragraph(" ".join(part for part in said if part), "caption"))
+    without = "Without JavaScript the playback is not shown; all else stands on this page."
+    return _section("playback", "EM, step by step", body) + f"\n<noscript><p>{without}</p></noscript>"
+
+
+def _climb(playback: Playback) -> str:
+    if len(playback.steps) < 2:
+        return ""
+    return _section(
+        "climb",
+        "The climb",
+        '<svg id="curve" role="img" aria-label="What EM climbs, by iteration"></svg>',
+        _paragraph(
+            "What EM climbs never falls: the log-likelihood, and with a prior its log density besides. "
+            "A click goes to that iteration.",
+            "caption",
+        ),
+    )
+
+
+def _comparison(summary: FitSummary) -> str:
+    facts = summary.facts
+    if facts.get("bic_of_one_component") is None or summary.n_components == 1:
+        return ""
+    rows = [
+        ("one component", facts["bic_of_one_component"]),
+        (f"{summary.n_components} components", facts["bic"]),
+    ]
+    body = "".join(f'<tr><th scope="row">{name}</th><td>{value:.3f}</td></tr>' for name, value in rows)
+    head = '<tr><th scope="col">mixture</th><th scope="col">BIC (lower is better)</th></tr>'
+    return _section(
+        "comparison",
+        "How many components",
+        f'<div class="wide"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>',
+    )
+
+
+def _odd(summary: FitSummary) -> str:
+    count = summary.facts.get("n_unexplained")
+    if not count:
+        return ""
+    listed = ", ".join(str(row) for row in summary.facts["unexplained_rows"])
+    more = " and others" if count > len(summary.facts["unexplained_rows"]) else ""
+    return _section(
+        "odd",
+        "Rows that no component explains",
+        _paragraph(f"{count:,} in all, farther out than 99.99 % of a component's rows: row {listed}{more}."),
+    )
+
+
+def _reproduce(summary: FitSummary, origin: Origin) -> str:
+    facts = summary.facts
+    details = [
+        ("Command", origin.command),
+        ("Seed", str(summary.seed)),
+        ("Prior", summary.prior or "none"),
+        ("Covariance", f"{summary.covariance}: {summary.covariance_words}"),
+        *((name.capitalize(), version) for name, version in origin.versions.items()),
+    ]
+    if "log_likelihood" in facts:
+        details.insert(
+            4, ("Log-likelihood", f"{facts['log_likelihood']:.6f}, of {facts['row_weight']:,.9g} rows")
+        )
+        details.insert(5, ("Parameters", str(summary.n_parameters)))
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        f'<td dir="auto"><code>{escape(sentence_safe(value))}</code></td></tr>'
+        for name, value in details
+    )
+    searched = facts.get("search")
+    return _section(
+        "reproduce",
+        "How to make this again",
+        f'<div class="wide"><table><tbody>{body}</tbody></table></div>',
+        _paragraph(searched["sentence"] if searched else ""),
+    )

@@ -1,0 +1,158 @@
+"""What the viewer of a report is given: rows, mixtures on the way, and the sums between them, as JSON."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gaussmix.data.rows import Rows
+from gaussmix.errors import DegenerateComponentError
+from gaussmix.kernels.contract import FloatArray
+from gaussmix.learning.result import TraceStep
+from gaussmix.model.maximise import MStep, maximise
+from gaussmix.model.mixture import Mixture
+from gaussmix.report.portrait import Portrait, portrait_of
+
+SCHEMA, SCHEMA_VERSION = "gaussmix-report", 1
+# Frames of a playback: the first ones all, the others ever farther apart.
+MOST_FRAMES, FIRST_FRAMES = 60, 20
+# Points of the curve of the log-likelihood.
+MOST_POINTS = 1000
+# Rows that are drawn, and numbers in their table; more rows are sampled, with more features fewer of them.
+MOST_ROWS, MOST_NUMBERS = 3000, 30_000
+# Scatter matrices are given for up to so many features.
+WHOLE_SCATTER = 8
+DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Playback:
+    """A fit to be played back."""
+
+    portrait: Portrait
+    """Of the last mixture."""
+    steps: tuple[TraceStep, ...]
+    """The whole trace, of which some steps are frames."""
+    frames: tuple[dict[str, Any], ...]
+    arithmetic: dict[str, Any]
+    """What the M-step adds to sums: the words and numbers of the prior."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What the viewer reads."""
+        portrait = self.portrait
+        chosen = _spread_out(len(self.steps), MOST_POINTS, MOST_POINTS // 2)
+        return {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "features": list(portrait.feature_names),
+            "n_rows": portrait.n_rows,
+            "sampling": portrait.sampling,
+            "row_numbers": portrait.row_numbers.tolist(),
+            "rows": _short(portrait.rows),
+            "frames": list(self.frames),
+            "thinned": self.thinned,
+            "history": {
+                "iterations": [self.steps[i].iteration for i in chosen],
+                "objectives": [self.steps[i].objective for i in chosen],
+            },
+            **self.arithmetic,
+        }
+
+    @property
+    def thinned(self) -> str:
+        """Which iterations are shown, in words; empty if all are."""
+        left = len(self.steps) - len(self.frames)
+        if not left:
+            return ""
+        return (
+            f"{len(self.frames)} of {len(self.steps):,} iterations are shown: the first ones, then ever fewer"
+        )
+
+
+def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playback:
+    """A fit from its trace.
+
+    Parameters
+    ----------
+    rows : Rows
+        What was fitted.
+    trace : tuple of TraceStep
+        At least one: where the fit ended.
+    step : MStep
+        As it was fitted with.
+    """
+    mixture = trace[-1].mixture
+    chosen = _spread_out(len(trace), MOST_FRAMES, FIRST_FRAMES)
+    frames = tuple(_frame(rows, trace, i, step) for i in chosen)
+    n_features = len(rows.feature_names)
+    most = max(100, min(MOST_ROWS, MOST_NUMBERS // n_features))
+    family = mixture.family
+    pseudo = np.zeros((mixture.n_components, n_features, n_features))
+    by_hand = family.name == "full" and step.prior.anchor is None
+    if by_hand:
+        pseudo = pseudo + step.prior.pseudo_scatter(family, mixture.n_components)
+    arithmetic = {
+        "covariance": family.name,
+        "covariance_words": family.words,
+        "row_weight": rows.summary.row_weight,
+        "prior": step.prior.name,
+        "by_hand": by_hand and step.prior.floor() is None and not step.ties.any,
+        "pseudo_rows": step.prior.pseudo_rows(family, mixture.n_components, n_features),
+        "pseudo_scatter": _short(pseudo[0]) if by_hand else None,
+        "reg_covar": step.reg_covar,
+    }
+    return Playback(portrait_of(mixture, rows, most), trace, frames, arithmetic)
+
+
+def _frame(rows: Rows, trace: tuple[TraceStep, ...], i: int, step: MStep) -> dict[str, Any]:
+    mixture, noise = trace[i].mixture, trace[i].mixture.noise
+    statistics = rows.expected_statistics(mixture)
+    frame = {
+        "iteration": trace[i].iteration,
+        "log_likelihood": trace[i].log_likelihood,
+        "objective": trace[i].objective,
+        **_parameters(mixture),
+        "noise": None if noise is None else {"weight": noise.weight, "log_density": noise.log_density},
+        "counts": _short(statistics.sums.counts),
+        "offsets": _short(statistics.sums.offsets),
+        "scatter": None,
+        "after": None,
+        "leapt": False,
+    }
+    if mixture.family.name == "full" and mixture.n_features <= WHOLE_SCATTER:
+        frame["scatter"] = _short(statistics.sums.scatter)
+    if i + 1 < len(trace):
+        try:
+            after = maximise(statistics, mixture, step)
+        except DegenerateComponentError:
+            return frame
+        frame["after"] = _parameters(after)
+        frame["leapt"] = not np.allclose(after.means, trace[i + 1].mixture.means, rtol=1e-7, atol=0.0)
+    return frame
+
+
+def _parameters(mixture: Mixture) -> dict[str, Any]:
+    return {
+        "weights": _short(mixture.weights),
+        "means": _short(mixture.means),
+        "covariances": _short(mixture.matrices),
+    }
+
+
+def _spread_out(n_steps: int, most: int, first: int) -> list[int]:
+    """The first few places of many, then ever fewer, and the last: at most so many, rising."""
+    if n_steps <= most:
+        return list(range(n_steps))
+    later = np.geomspace(first, n_steps - 1, most - first).round().astype(int).tolist()
+    # Rounding repeats some of the earlier places: the next ones stand in for them.
+    for place, (before, after) in enumerate(pairwise(later), start=1):
+        later[place] = max(after, before + 1)
+    return [*range(first), *sorted({min(i, n_steps - 1) for i in later})]
+
+
+def _short(values: FloatArray) -> Any:
+    """Nested lists of numbers with no more digits than anyone is shown."""
+    if values.ndim > 1:
+        return [_short(part) for part in values]
+    return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
