@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* nati
 		--constraint constraints.txt --editable . --group dev
 	touch $@
 
-demo: $(READY)   ## the ten heights of the worked example, every step, and what to make of them
-	@$(BIN)/gaussmix demo
+demo: $(READY)   ## the ten heights of the worked example, every step, what to make of them, and a page that plays it back
+	@mkdir -p build && $(BIN)/gaussmix demo --html build/demo.html
 
 test: $(READY)   ## all tests
 	$(BIN)/python -m pytest -n auto

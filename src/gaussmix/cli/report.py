@@ -28,7 +28,7 @@ from gaussmix.learning.scoring import score_rows
 from gaussmix.learning.search import search
 from gaussmix.model.maximise import MStep
 from gaussmix.modelfile import load_model, replaced_file
-from gaussmix.report.html.page import Origin, report_page
+from gaussmix.report.html.page import Origin, Story, report_page
 from gaussmix.report.html.playback import Playback, playback_of
 from gaussmix.report.summary import FitSummary, of_saved, summarise
 from gaussmix.versions import versions
@@ -53,18 +53,22 @@ def report(inputs: tuple[str, ...], output: str, **options: Any) -> None:
         raise SettingsError(f"report takes DATA, or MODEL and DATA; got {len(inputs)} names")
     for name in inputs:
         refuse_overwriting(name, output)
-    told = _of_model(*inputs, options) if len(inputs) == 2 else _of_data(inputs[0], options)
-    summary, playback = told
+    summary, playback = _of_model(*inputs, options) if len(inputs) == 2 else _of_data(inputs[0], options)
+    write_report(output, _title(inputs[-1]), summary, playback)
+
+
+def write_report(
+    output: str, title: str, summary: FitSummary, playback: Playback, others: tuple[Story, ...] = ()
+) -> None:
+    """Write a page, whole or not at all, and say where it is."""
     found = versions()
     origin = Origin(
-        title=_title(inputs[-1]),
-        command=shlex.join(["gaussmix", *_arguments()]),
-        versions={name: found[name] for name in TOLD_VERSIONS},
+        title, shlex.join(["gaussmix", *_arguments()]), {name: found[name] for name in TOLD_VERSIONS}
     )
-    page = report_page(summary, playback, origin)
+    page = report_page(summary, playback, origin, others)
     with replaced_file(output) as file:
         file.write(page.encode())
-    say(f"{output}: {len(page) / 1000:,.0f} kB; open it in a browser")
+    say(f"Report: {output} ({len(page) / 1000:,.0f} kB); open it in a browser")
 
 
 def _of_data(data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:

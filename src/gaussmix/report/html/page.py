@@ -11,7 +11,7 @@ from gaussmix.report.cards import Card, cards_of
 from gaussmix.report.html.playback import Playback
 from gaussmix.report.summary import FitSummary
 from gaussmix.report.verdict import said_in_verdict, verdict
-from gaussmix.report.words import percent, sentence_safe
+from gaussmix.report.words import as_options, percent, sentence_safe
 
 # In the order in which they lean on each other.
 SCRIPTS = ("facts", "numbers", "gaussian", "dom", "chart", "scene", "tables", "climb", "main")
@@ -30,7 +30,19 @@ class Origin:
     versions: dict[str, str]
 
 
-def report_page(summary: FitSummary, playback: Playback, origin: Origin) -> str:
+@dataclass(frozen=True)
+class Story:
+    """One more fit that a page can play back."""
+
+    name: str
+    words: str
+    """What there is to say of it."""
+    playback: Playback
+
+
+def report_page(
+    summary: FitSummary, playback: Playback, origin: Origin, others: tuple[Story, ...] = ()
+) -> str:
     """The whole file.
 
     Parameters
@@ -38,6 +50,8 @@ def report_page(summary: FitSummary, playback: Playback, origin: Origin) -> str:
     summary : FitSummary
     playback : Playback
     origin : Origin
+    others : tuple of Story
+        More fits to choose from, of as many features.
 
     Returns
     -------
@@ -47,12 +61,16 @@ def report_page(summary: FitSummary, playback: Playback, origin: Origin) -> str:
     """
     script, style = viewer_script(), _asset("style.css")
     # In JSON a < can only stand in a string: written as \u003c no name can end the script element.
-    facts = json.dumps(playback.as_json(), ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
+    stories = (Story("The answer", verdict(summary)[-1], playback), *others)
+    told = [
+        {"name": s.name, "words": sentence_safe(as_options(s.words)), **s.playback.as_json()} for s in stories
+    ]
+    facts = json.dumps({"stories": told}, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
     title = escape(_cut(sentence_safe(origin.title), TITLE_LENGTH))
     sections = [
         _verdict(summary),
         _cards(summary),
-        _playback(summary, playback),
+        _playback(summary, stories),
         _climb(playback),
         _comparison(summary),
         _odd(summary),
@@ -147,24 +165,31 @@ def _card(card: Card) -> str:
     )
 
 
-def _playback(summary: FitSummary, playback: Playback) -> str:
-    many, thinned = summary.n_features > 1, playback.thinned
+def _playback(summary: FitSummary, stories: tuple[Story, ...]) -> str:
+    playback = stories[0].playback
+    many = summary.n_features > 1
     names = "".join(
         f'<option value="{j}">{escape(name)}</option>' for j, name in enumerate(summary.feature_names)
     )
     across = f'<label>across <select id="x-feature">{names}</select></label>'
     up = f'<label>up <select id="y-feature">{names}<option value="-1">density</option></select></label>'
-    said = [
-        "Ellipses hold 50 % and 95 % of a component; colours blend by responsibility." if many else "",
-        f"{playback.portrait.sampling}." if playback.portrait.sampling else "",
-        f"{thinned}." if thinned else "",
-        "Keys: left and right, Home, End, space.",
-    ]
+    drawn = "Ellipses hold 50 % and 95 % of a component; colours blend by responsibility. " if many else ""
+    keys = "Keys: left and right, Home, End, space."
+    caption = f'<p class="caption">{drawn}<span id="sampling">{escape(playback.told)}</span> {keys}</p>'
     body = _asset("playback.html").rstrip("\n")
+    body = body.replace("<!-- stories -->", _stories(stories))
     body = body.replace("<!-- selects -->", f'<div class="controls">{across}{up}</div>' if many else "")
-    body = body.replace("<!-- caption -->", _paragraph(" ".join(part for part in said if part), "caption"))
+    body = body.replace("<!-- caption -->", caption)
     without = "Without JavaScript the playback is not shown; all else stands on this page."
     return _section("playback", "EM, step by step", body) + f"\n<noscript><p>{without}</p></noscript>"
+
+
+def _stories(stories: tuple[Story, ...]) -> str:
+    if len(stories) == 1:
+        return ""
+    options = "".join(f'<option value="{i}">{escape(s.name)}</option>' for i, s in enumerate(stories))
+    select = f'<label>Failure lab: watch <select id="stories">{options}</select></label>'
+    return f'<div class="controls">{select}</div>\n<p id="story" dir="auto">{escape(stories[0].words)}</p>'
 
 
 def _climb(playback: Playback) -> str:

@@ -1,7 +1,6 @@
 """What the viewer of a report is given: rows, mixtures on the way, and the sums between them, as JSON."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.report.portrait import Portrait, portrait_of
 
 SCHEMA, SCHEMA_VERSION = "gaussmix-report", 1
-# Frames of a playback: the first ones all, the others ever farther apart.
-MOST_FRAMES, FIRST_FRAMES = 60, 20
-# Points of the curve of the log-likelihood.
-MOST_POINTS = 1000
+# Frames of a playback, and how many at its beginning and at its end are shown without a gap.
+MOST_FRAMES, FRAMES_AT_ENDS = 60, 15
+# Points of the curve of what EM climbs, and how many at its ends.
+MOST_POINTS, POINTS_AT_ENDS = 1000, 250
 # Rows that are drawn, and numbers in their table; more rows are sampled, with more features fewer of them.
 MOST_ROWS, MOST_NUMBERS = 3000, 30_000
 # Scatter matrices are given for up to so many features.
@@ -41,17 +40,16 @@ class Playback:
     def as_json(self) -> dict[str, Any]:
         """What the viewer reads."""
         portrait = self.portrait
-        chosen = _spread_out(len(self.steps), MOST_POINTS, MOST_POINTS // 2)
+        chosen = _spread_out(len(self.steps), MOST_POINTS, POINTS_AT_ENDS)
         return {
             "schema": SCHEMA,
             "schema_version": SCHEMA_VERSION,
             "features": list(portrait.feature_names),
             "n_rows": portrait.n_rows,
-            "sampling": portrait.sampling,
+            "told": self.told,
             "row_numbers": portrait.row_numbers.tolist(),
             "rows": _short(portrait.rows),
             "frames": list(self.frames),
-            "thinned": self.thinned,
             "history": {
                 "iterations": [self.steps[i].iteration for i in chosen],
                 "objectives": [self.steps[i].objective for i in chosen],
@@ -60,14 +58,18 @@ class Playback:
         }
 
     @property
+    def told(self) -> str:
+        """What is not shown of rows and iterations, in sentences; empty if all is."""
+        return " ".join(f"{part}." for part in (self.portrait.sampling, self.thinned) if part)
+
+    @property
     def thinned(self) -> str:
         """Which iterations are shown, in words; empty if all are."""
         left = len(self.steps) - len(self.frames)
         if not left:
             return ""
-        return (
-            f"{len(self.frames)} of {len(self.steps):,} iterations are shown: the first ones, then ever fewer"
-        )
+        shown = f"{len(self.frames)} of {len(self.steps):,} iterations are shown"
+        return f"{shown}: the first, the last, and ever fewer between"
 
 
 def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playback:
@@ -83,7 +85,7 @@ def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playba
         As it was fitted with.
     """
     mixture = trace[-1].mixture
-    chosen = _spread_out(len(trace), MOST_FRAMES, FIRST_FRAMES)
+    chosen = _spread_out(len(trace), MOST_FRAMES, FRAMES_AT_ENDS)
     frames = tuple(_frame(rows, trace, i, step) for i in chosen)
     n_features = len(rows.feature_names)
     most = max(100, min(MOST_ROWS, MOST_NUMBERS // n_features))
@@ -140,15 +142,13 @@ def _parameters(mixture: Mixture) -> dict[str, Any]:
     }
 
 
-def _spread_out(n_steps: int, most: int, first: int) -> list[int]:
-    """The first few places of many, then ever fewer, and the last: at most so many, rising."""
+def _spread_out(n_steps: int, most: int, ends: int) -> list[int]:
+    """The first few places of many and the last few, and between them ever fewer: at most so many, rising."""
     if n_steps <= most:
         return list(range(n_steps))
-    later = np.geomspace(first, n_steps - 1, most - first).round().astype(int).tolist()
-    # Rounding repeats some of the earlier places: the next ones stand in for them.
-    for place, (before, after) in enumerate(pairwise(later), start=1):
-        later[place] = max(after, before + 1)
-    return [*range(first), *sorted({min(i, n_steps - 1) for i in later})]
+    between = np.geomspace(ends, n_steps - ends - 1, most - 2 * ends).round().astype(int)
+    last = range(n_steps - ends, n_steps)
+    return sorted({*range(ends), *between.tolist(), *last})
 
 
 def _short(values: FloatArray) -> Any:

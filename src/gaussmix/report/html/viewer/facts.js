@@ -24,13 +24,14 @@
  * @typedef {MixtureFacts & FrameOnly} Frame
  *
  * @typedef {object} Facts
+ * @property {string} name of the story that these facts tell
+ * @property {string} words what there is to say of it
  * @property {string[]} features
  * @property {number} n_rows
- * @property {string} sampling
+ * @property {string} told what is not shown of rows and iterations
  * @property {number[]} row_numbers
  * @property {number[][]} rows
  * @property {Frame[]} frames
- * @property {string} thinned
  * @property {{iterations: number[], objectives: number[]}} history
  * @property {string} covariance
  * @property {string} covariance_words
@@ -49,7 +50,7 @@ function found(id) {
   return element;
 }
 
-/** @returns {Facts} */
-function readFacts() {
-  return JSON.parse(found("facts").textContent ?? "");
+/** The fits that the page tells of, the page's own first. @returns {Facts[]} */
+function readStories() {
+  return JSON.parse(found("facts").textContent ?? "").stories;
 }

@@ -7,9 +7,8 @@ const COVERAGE = [0.5, 0.95];
 const DENSITY = -1;
 
 class Scene {
-  /** @param {Facts} facts @param {(row: number) => void} point told which row is pointed at */
-  constructor(facts, point) {
-    this.facts = facts;
+  /** @param {(row: number) => void} point told which row is pointed at */
+  constructor(point) {
     this.canvas = /** @type {HTMLCanvasElement} */ (/** @type {unknown} */ (found("points")));
     this.drawing = found("drawing");
     /** @type {{x: number, y: number}[]} */
@@ -20,11 +19,11 @@ class Scene {
     this.drawing.addEventListener("click", (event) => point(this.nearest(event)));
   }
 
-  /** @param {Frame} frame */
-  shared(frame) {
+  /** @param {Facts} facts @param {Frame} frame */
+  shared(facts, frame) {
     const known = this.known.get(frame);
     if (known !== undefined) return known;
-    const made = this.facts.rows.map((row) => {
+    const made = facts.rows.map((row) => {
       const { shares } = sharedOut(row, frame);
       const noise = 1 - shares.reduce((sum, share) => sum + share, 0);
       const label = shares.indexOf(Math.max(...shares));
@@ -51,13 +50,13 @@ class Scene {
 
   /** @param {State} state @param {Frame} frame @param {Area} area */
   plane(state, frame, area) {
-    const { rows, features } = this.facts;
+    const { rows, features } = state.facts;
     const [low, high] = bounds(rows, state.y);
     area.left = leftFor(low, high, area);
     const x = axisOf(...bounds(rows, state.x), area.left, area.right);
     const y = axisOf(low, high, area.bottom, area.top);
     this.places = rows.map((row) => ({ x: x.at(row[state.x]), y: y.at(row[state.y]) }));
-    this.paint(frame, 2.6, state.row);
+    this.paint(state, frame, 2.6);
     this.name(frame.means.map((mean) => ({ x: x.at(mean[state.x]), y: y.at(mean[state.y]) })));
     const outlines = frame.means.flatMap((mean, k) => {
       const block = frame.covariances[k];
@@ -71,7 +70,7 @@ class Scene {
 
   /** @param {State} state @param {Frame} frame @param {Area} area */
   curves(state, frame, area) {
-    const { rows, features } = this.facts;
+    const { rows, features } = state.facts;
     const values = rows.map((row) => row[state.x]);
     const x = axisOf(...bounds(rows, state.x), area.left, area.right);
     const deviations = frame.covariances.map((matrix) => Math.sqrt(matrix[state.x][state.x]));
@@ -85,7 +84,7 @@ class Scene {
     const highest = Math.min(Math.max(tallest, ...total), 10 * tallest);
     const y = axisOf(0, 1.06 * highest, area.bottom, area.top);
     this.places = values.map((value) => ({ x: x.at(value), y: area.bottom - 8 }));
-    this.paint(frame, 3.2, state.row);
+    this.paint(state, frame, 3.2);
     const blocks = bars.map((bar) =>
       svg("rect", { x: x.at(bar.from), y: y.at(bar.height), width: Math.max(x.at(bar.to) - x.at(bar.from) - 1, 0.5), height: area.bottom - y.at(bar.height), class: "bar" }));
     const lines = curves.map((curve, k) =>
@@ -96,11 +95,11 @@ class Scene {
 
   /**
    * The points, which are too many to be elements.
+   * @param {State} state
    * @param {Frame} frame
    * @param {number} radius
-   * @param {number} marked
    */
-  paint(frame, radius, marked) {
+  paint(state, frame, radius) {
     const box = this.drawing.getBoundingClientRect();
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(box.width * scale);
@@ -109,7 +108,8 @@ class Scene {
     if (context === null) return;
     context.scale(scale, scale);
     const colours = palette(frame.means.length);
-    const shared = this.shared(frame);
+    const shared = this.shared(state.facts, frame);
+    const marked = state.row;
     context.globalAlpha = this.places.length > 800 ? 0.55 : 0.8;
     this.places.forEach((place, i) => {
       context.fillStyle = blended(shared[i].shares, colours);
