@@ -15,6 +15,7 @@ from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import ComponentWarning, SettingsError
 from gaussmix.estimators.asked import settings_of
+from gaussmix.estimators.notebook import NotebookPages
 from gaussmix.estimators.threads import on_threads
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
@@ -37,7 +38,7 @@ from gaussmix.modelfile import save_model
 from gaussmix.report.summary import summarise, to_saved
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(NotebookPages, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by EM, with the parameters and attributes of scikit-learn's.
 
     Parameters

@@ -1,0 +1,89 @@
+"""How a fitted estimator shows itself in a notebook, and the report it can make."""
+
+import warnings
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from gaussmix.errors import DataWarning
+from gaussmix.estimators.asked import settings_of
+from gaussmix.learning.prepare import prepare
+from gaussmix.learning.result import TraceStep
+from gaussmix.learning.scoring import score_rows
+from gaussmix.model.maximise import MStep
+from gaussmix.modelfile import replaced_file
+from gaussmix.report.html.page import Origin, report_page
+from gaussmix.report.html.playback import playback_of
+from gaussmix.report.html.snippet import snippet
+from gaussmix.versions import versions
+
+if TYPE_CHECKING:
+    from gaussmix.estimators.mixture import GaussianMixture
+
+TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
+FRAME_HEIGHT = 900
+
+
+class Report:
+    """A page that a notebook shows, ``save`` writes, and ``html`` holds."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file, which is replaced whole or not at all."""
+        with replaced_file(path) as file:
+            file.write(self.html.encode())
+
+    def _repr_html_(self) -> str:
+        page = escape(self.html, quote=True)
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: {FRAME_HEIGHT}px; border: 0"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<Report, {len(self.html) / 1000:,.0f} kB of HTML: save(path) writes it>"
+
+
+class NotebookPages:
+    """What a ``GaussianMixture`` shows of itself."""
+
+    def report(self, X: Any, title: str = "Gaussian mixture") -> Report:
+        """Make a page of the fit and the rows: verdict, components, every row's computation.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            The rows to show, those that were fitted.
+        title : str
+            Above the page.
+
+        Returns
+        -------
+        Report
+            A notebook shows it as the last value of a cell; ``save(path)`` writes one HTML file that needs
+            no network. With ``trace=True`` it plays the fit back, else it shows where the fit ended.
+        """
+        return _report_of(cast("GaussianMixture", self), X, title)
+
+    def _html_repr(self) -> str:
+        # scikit-learn's own for one that has not been fitted: a diagram of its parameters.
+        summary = getattr(self, "summary_", None)
+        return str(super()._html_repr()) if summary is None else snippet(summary)  # type: ignore[misc]
+
+
+def _report_of(model: "GaussianMixture", X: Any, title: str) -> Report:
+    mixture = model._mixture()
+    rows = model._rows(X, None, reset=False)
+    with warnings.catch_warnings():
+        # What there is to say of the rows was said when they were fitted.
+        warnings.simplefilter("ignore", DataWarning)
+        trace = getattr(model, "trace_", None)
+        step = MStep.plain(mixture.n_features)
+        if trace:
+            step = prepare(rows, settings_of(model.get_params(deep=False), None))
+        else:
+            log_likelihood = score_rows(mixture, rows).log_likelihood
+            trace = (TraceStep(getattr(model, "n_iter_", 0), mixture, log_likelihood, log_likelihood),)
+        playback = playback_of(rows, trace, step)
+    found = versions()
+    origin = Origin(title, f"{model!r}.report(X)", {name: found[name] for name in TOLD_VERSIONS})
+    return Report(report_page(model.summary_, playback, origin))
