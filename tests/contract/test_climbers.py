@@ -1,5 +1,7 @@
 """EM steps of many mixtures side by side are the page's steps, in both kernels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,27 @@ def test_what_is_hoped_for_is_more_than_what_is_left():
     assert any(climber.hope > 1e-9 for climber in climbers)
     for climber, end in zip(climbers, ends, strict=True):
         assert climber.objective + climber.hope >= end.objective - 1e-6
+
+
+def test_a_climb_ends_by_itself_only_where_next_to_nothing_is_left():
+    rows, step, starts = problem()
+    rule = _rule(starts[0].family, 3, step, float(len(rows.matrix)))
+    assert rule.enough > 0.0
+    stacked = (
+        np.stack([start.weights for start in starts]),
+        np.stack([start.means for start in starts]),
+        np.stack([start.covariances for start in starts]),
+    )
+    given = (rows.matrix, rows.weights, *stacked)
+    stopped = kernels.climb(*given, rule, 20_000).objectives
+    ends = kernels.climb(*given, rule._replace(enough=-np.inf), 20_000).objectives
+    assert (ends - stopped <= 1e-7 * len(rows.matrix)).all()
+
+
+def test_an_objective_that_may_fall_does_not_end_a_climb():
+    _, step, starts = problem()
+    rule = _rule(starts[0].family, 3, replace(step, reg_covar=0.1), 100.0)
+    assert rule.enough == -np.inf
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5, 20])

@@ -253,6 +253,17 @@ def test_few_rows_have_the_same_sums_in_any_order_and_as_weights(kernel, family,
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.parametrize("kernel", [native, reference], ids=["native", "reference"])
+def test_a_row_of_weight_zero_may_lie_anywhere(kernel):
+    rows, weights = rows_and_weights(60, 3, True)
+    weights[-1], rows[-1] = 0.0, 1e200
+    shares = np.random.default_rng(0).dirichlet(np.ones(2), 60)
+    far = kernel.given_sums(rows, weights, shares, rows[:2], ScatterKind.FULL)
+    without = kernel.given_sums(rows[:-1], weights[:-1], shares[:-1], rows[:2], ScatterKind.FULL)
+    for found, expected in zip(far, without, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_exact_sums_in_numpy_are_those_of_exact_arithmetic():
     rng = np.random.default_rng(3)
     values, weights = rng.normal(size=(101, 4)) * 10.0 ** rng.integers(-8, 8, (101, 4)), rng.random(101)

@@ -131,3 +131,14 @@ def test_an_emptied_component_stays_empty():
     result = fit_em(rows, far, step, Limits(1e-6, 50), stride=Leaps(step, 1e-6))
     assert result.mixture.weights[2] == 0.0
     assert np.isfinite(result.history.objectives).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_leaps_cost_no_more_than_a_tenth_where_em_is_quick(seed):
+    generator = np.random.default_rng(seed)
+    rows = (generator.normal(size=500) + 4.5 * (generator.random(500) < 0.4))[:, None]
+    passes = [
+        GaussianMixture(2, n_init=1, tol=1e-8, acceleration=acceleration).fit(rows).summary_.facts["n_passes"]
+        for acceleration in ("auto", None)
+    ]
+    assert passes[0] <= 1.1 * passes[1]

@@ -54,7 +54,7 @@ class GaussianMixture(NotebookPages, DensityMixin, BaseEstimator):  # type: igno
     reg_covar : float, default 0
         Added to the diagonal of every covariance, in squared units of the data.
     max_iter : int, default 10000
-        Largest number of M-steps; 0 scores the start.
+        Largest number of M-steps of each climb, of which a search makes many; 0 scores the start.
     n_init : int or "auto", default "auto"
         "auto" searches: many cheap starts, of which few go on, and moves from where the best of them
         ends (docs/search.md). A number tries so many starts and keeps the best result. Where any part

@@ -219,7 +219,11 @@ def given_sums(
         weights = None if row_weights is None else row_weights[part]
         shares = np.ones((len(tile), n_components)) if held is None else held[part]
         if few:
-            return exact_moment_sums(tile, weights, np.zeros(len(tile)), shares, centres, scatter)
+            if weights is not None and not (present := weights > 0.0).all():
+                # A row of weight 0 may lie anywhere, even where its square is infinite.
+                tile, weights, shares = tile[present], weights[present], shares[present]
+            nothing = np.zeros(len(tile))
+            return exact_moment_sums(tile, weights, nothing, shares, centres, scatter) if len(tile) else total
         total = add(total, moment_sums(tile, weights, shares, centres, scatter))
     return total
 

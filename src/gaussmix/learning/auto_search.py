@@ -97,16 +97,13 @@ class AutoSearch:
         self.n_starts += n_starts
         different_ones = self._settled(left)
         for contender in different_ones:
-            fit = self._climbed(contender.origin, contender.start, contender.climber, contender.n_alike)
+            fit = self._climbed(contender.origin, contender.start, contender.climber)
             if fit is None:
                 continue
             known = not self.effort.again and any(self._same(fit, line) for line in lines)
-            end = fit if known else self._repaired(fit)
-            # From the same end the same moves would have been as vain.
-            alike = contender.n_alike if end is fit and not self.effort.again else 1
-            lines += [end] * alike
+            lines.append(fit if known else self._repaired(fit))
             best = self._best_of(lines)
-            if sum(self._same(line, best) for line in lines) >= self.effort.agreeing:
+            if sum(self._same(line, best) for line in lines) == self.effort.agreeing:
                 return True
         # If one is left, all the others came to the same.
         return len(different_ones) == 1
@@ -181,9 +178,9 @@ class AutoSearch:
         ranks = self.judges.ranks(climbers)
         return sorted(range(len(climbers)), key=lambda i: ranks[i], reverse=True)[:most]
 
-    def _climbed(self, origin: str, start: Mixture, climber: Climber, n_alike: int = 1) -> Fit | None:
+    def _climbed(self, origin: str, start: Mixture, climber: Climber) -> Fit | None:
         """A fit to the field; None where it has no density, or collapses."""
-        fit = self.field.climbed(origin, start, climber, n_alike)
+        fit = self.field.climbed(origin, start, climber)
         self._note(fit if isinstance(fit, SearchEntry) else fit.entry)
         return None if isinstance(fit, SearchEntry) else fit
 

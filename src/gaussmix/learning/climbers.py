@@ -171,5 +171,6 @@ def _rule(family: CovarianceFamily, n_features: int, step: MStep, row_weight: fl
         anchor=prior.covariance if isinstance(prior, WeakPrior) else np.zeros((n_features, n_features)),
         resolution=step.resolution,
         flat=FLAT * n_features,
-        enough=ENOUGH * row_weight,
+        # An objective that may fall has not come to its end where a step lowers it.
+        enough=ENOUGH * row_weight if step.monotone else -np.inf,
     )

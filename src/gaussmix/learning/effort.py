@@ -11,8 +11,8 @@ from gaussmix.model.maximise import MStep
 class Effort:
     """Counts of starts, steps and moves.
 
-    A draw of starts takes its rounds; a line of moves begins at each start that is left. The search ends
-    when ``agreeing`` lines have come to the same best; until then starts are drawn anew.
+    A draw of starts takes its rounds; a line of moves begins at each start that is left. Until enough lines
+    agree starts are drawn anew.
     """
 
     agglomerations: int
@@ -36,8 +36,9 @@ class Effort:
     patience: int
     """A line ends when so many times in a row moves have found nothing better."""
     agreeing: int
+    """The search ends when so many lines have come to the same best, ..."""
     again: bool
-    """Whether moves are tried again from an optimum that an earlier line has left in vain."""
+    """... and whether a line that begins where an earlier one has ended tries moves again."""
     draws: int
     """Draws of starts at most."""
     thorough: bool
@@ -79,8 +80,8 @@ LESS = Effort(
     draws=1,
     thorough=False,
 )
-# So many components have few ways to go wrong.
-FEW_COMPONENTS, FEW_TRIES, AGREEING_OF_FEW = 3, 4, 2
+# So many components have few ways to go wrong: fewer lines are enough.
+FEW_COMPONENTS, AGREEING_OF_FEW = 3, 2
 
 # A step's work, rows x components x features^2, from which a search tries less, the same times components,
 # for which there are more moves, and the work from which there is no search.
@@ -109,5 +110,4 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
 
 
 def _for_few(effort: Effort) -> Effort:
-    tries = min(effort.tries, FEW_TRIES)
-    return replace(effort, agglomerations=1, tries=tries, agreeing=AGREEING_OF_FEW, again=False)
+    return replace(effort, agglomerations=1, agreeing=AGREEING_OF_FEW, again=False)

@@ -93,19 +93,17 @@ class Field:
             climbers = climb_further(self.judges.rows, climbers, self.step, self._cheap_steps // 2)
         return climbers
 
-    def climbed(self, origin: str, start: Mixture, climber: Climber, n_alike: int = 1) -> Fit | SearchEntry:
+    def climbed(self, origin: str, start: Mixture, climber: Climber) -> Fit | SearchEntry:
         """The end of a climb from where a mixture is; or what to note where there is none."""
         enough = self._limits.tol * self.judges.row_weight
         near_its_end = self._judges_are_all and self._thorough
         if near_its_end and np.isfinite(climber.objective) and climber.hope <= enough:
             found = self.judges.soundness(climber.mixture, climber.effective)
-            entry = SearchEntry(origin, climber.objective, 0, found.trouble, found.price, n_alike)
+            entry = SearchEntry(origin, climber.objective, 0, found.trouble, found.price)
             return Fit(start, climber.mixture, entry, found, found.rank(climber.objective))
-        return self._on_the_page(origin, start, climber.mixture, n_alike)
+        return self._on_the_page(origin, start, climber.mixture)
 
-    def _on_the_page(
-        self, origin: str, start: Mixture, mixture: Mixture, n_alike: int = 1
-    ) -> Fit | SearchEntry:
+    def _on_the_page(self, origin: str, start: Mixture, mixture: Mixture) -> Fit | SearchEntry:
         stride = stride_for(self._acceleration, self.step, self._limits.tol)
         last: list[FloatArray] = []
 
@@ -115,13 +113,13 @@ class Field:
         try:
             result = fit_em(self._rows, mixture, self.step, self._limits, note, stride)
         except DegenerateComponentError as collapse:
-            return SearchEntry(origin, -np.inf, 1, str(collapse), n_alike=n_alike)
+            return SearchEntry(origin, -np.inf, 1, str(collapse))
         n_passes = result.history.n_passes
         if result.outcome.collapse is not None:
-            return SearchEntry(origin, -np.inf, n_passes, str(result.outcome.collapse), n_alike=n_alike)
+            return SearchEntry(origin, -np.inf, n_passes, str(result.outcome.collapse))
         found = self.judges.soundness(result.mixture, last[0])
         judged = self.judges.rank(climb(self.judges.rows, [result.mixture], self.step, 0)[0])
-        entry = SearchEntry(origin, result.objective, n_passes, found.trouble, found.price, n_alike)
+        entry = SearchEntry(origin, result.objective, n_passes, found.trouble, found.price)
         return Fit(start, result.mixture, entry, found, judged)
 
 

@@ -14,7 +14,6 @@ from gaussmix.learning.auto_search import Announce, AutoSearch, Found, unannounc
 from gaussmix.learning.effort import effort_for
 from gaussmix.learning.em import Watch, fit_em, silent
 from gaussmix.learning.history import History
-from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult, TraceStep
 from gaussmix.learning.review import coinciding, review_rows
@@ -76,7 +75,7 @@ def search(
         # A trace tells the whole way.
         climbs.add(lambda: found.start if trace else found.end)
         if trace and found.end is not found.start and climbs.fell_short_of(found.search.best):
-            # From its start a fit may also end elsewhere, by longer steps than the search took.
+            # From its start a fit may also be stopped, or end elsewhere by longer steps than the search's.
             climbs.add(lambda: found.end)
         return replace(climbs.winner(), n_starts=found.search.n_starts, search=found.search)
     # A start given whole is the same each time.
@@ -93,7 +92,11 @@ def _searched(rows: Rows, settings: FitSettings, step: MStep, announce: Announce
         return None
     n_judges = min(rows.summary.n_rows, n_judges_for(settings, len(rows.feature_names)))
     effort = effort_for(settings, step, n_judges, len(rows.feature_names))
-    return None if effort is None else AutoSearch(rows, settings, step, effort, announce).run()
+    try:
+        return None if effort is None else AutoSearch(rows, settings, step, effort, announce).run()
+    except DegenerateComponentError:
+        # Rows at the limits of numbers: what a plain start makes of them is said in the fit.
+        return None
 
 
 class _Climbs:
@@ -128,12 +131,11 @@ class _Climbs:
             self.best = result
 
     def fell_short_of(self, end: SearchEntry) -> bool:
-        """Whether the end is lower, or less sound, than a search said, and no limit on iterations is why."""
+        """Whether the end is lower, or less sound, than a search said."""
         if self.best is None:
             return True
-        limited = self.best.outcome.kind is OutcomeKind.ITERATION_LIMIT
         lower = self.best.objective < end.objective - REACHED * self.rows.summary.row_weight
-        return not limited and (lower or (bool(self.best.outcome.doubts) and not end.trouble))
+        return lower or (bool(self.best.outcome.doubts) and not end.trouble)
 
     def winner(self) -> FitResult:
         """The best, with what went wrong with others."""

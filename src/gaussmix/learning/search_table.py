@@ -21,8 +21,6 @@ class SearchEntry:
     """What speaks against it; empty for a sound one."""
     price: float = 0.0
     """What its objective has to be higher by than a sound one's, in nats."""
-    n_alike: int = 1
-    """Starts that came to the same before one climbed for all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,9 @@ class Search:
 
     @property
     def n_reached(self) -> int:
-        """How many starts and moves came to the best objective, to 1e-4 nats a row."""
+        """How many of the climbs ended at the best objective, to 1e-4 nats a row."""
         near = REACHED * self.row_weight
-        return sum(
-            entry.n_alike for entry in self.entries if abs(entry.objective - self.best.objective) <= near
-        )
+        return sum(abs(entry.objective - self.best.objective) <= near for entry in self.entries)
 
     @property
     def spread(self) -> float:
@@ -71,10 +67,11 @@ class Search:
     @property
     def sentence(self) -> str:
         """For people."""
-        said = f"Searched {self.n_starts} starts and {self.n_moves} moves. {self.n_reached} came to the best"
-        if self.spread > REACHED:
-            said += f"; others were dropped on the way or ended lower, by up to {self.spread:.2g} nats a row"
-        said += "."
+        climbs = len(self.entries)
+        said = (
+            f"Searched {self.n_starts} starts and {self.n_moves} moves; {climbs} of them climbed to the end, "
+            f"and {self.n_reached} of these reached the best."
+        )
         if self.n_moves:
             said += " The last moves found nothing better."
         if self.n_set_aside:

@@ -19,7 +19,7 @@ from gaussmix.learning.partitions import regardless_of_numbers, shared_out, some
 from gaussmix.learning.search_table import REACHED
 from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.spurious import Soundness, soundness_of_each
-from gaussmix.learning.starts import REPEATED, StartSample, first_mixture, one_row
+from gaussmix.learning.starts import REPEATED, SAMPLE_ROWS, StartSample, first_mixture, one_row
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture, Noise
 
@@ -27,6 +27,10 @@ from gaussmix.model.mixture import Mixture, Noise
 BY_CHANCE = ("kmeans", "k-means++", "adaptive", "random_from_data")
 # Judges for each free parameter of a mixture with full covariances, and how many at least and at most.
 JUDGES_A_PARAMETER, FEWEST_JUDGES, MOST_JUDGES = 50.0, 2000, 8192
+# Weights, and means in standard deviations of all rows, that differ by less are the same.
+SAME_WEIGHT, SAME_PLACE = 0.02, 0.1
+# Of the rows drawn for a sample, the share of different ones below which they are all there are.
+FEW_DIFFERENT = 0.5
 # Responsibilities that are in memory at a time.
 STACKED_NUMBERS = 1 << 22
 
@@ -51,6 +55,8 @@ class Judges:
     """Of all rows."""
     one_row: float
     """The weight of a row."""
+    different_row: float
+    """The weight of all that are equal to a row, on average: what a component rests on are different rows."""
 
     @property
     def weights(self) -> FloatArray:
@@ -63,8 +69,8 @@ class Judges:
         return self._soundness([mixture], effective[None])[0]
 
     def _soundness(self, mixtures: list[Mixture], effective: FloatArray) -> list[Soundness]:
+        in_rows = effective / self.different_row
         # Weights that add up to less than there are rows count rows in another unit, and so do nats.
-        in_rows = effective / self.one_row
         found = soundness_of_each(mixtures, in_rows, self.whitener, self.row_weight / self.one_row)
         if self.one_row == 1.0:
             return found
@@ -81,6 +87,20 @@ class Judges:
             for each, climber in zip(found, climbers, strict=True)
         ]
 
+    def alike(self, one: Climber, other: Climber) -> bool:
+        """Whether two mixtures are the same but for rounding, the order of components, and some steps of EM.
+
+        Objectives alone do not tell: after a few steps different mixtures may stand equally high.
+        """
+        if abs(one.objective - other.objective) > REACHED * self.row_weight:
+            return False
+        weights = np.sort(one.mixture.weights) - np.sort(other.mixture.weights)
+        if np.abs(weights).max() > SAME_WEIGHT:
+            return False
+        means, others = (climber.mixture.means @ self.whitener for climber in (one, other))
+        apart = np.linalg.norm(means[:, None] - others, axis=2)
+        return bool(max(apart.min(axis=0).max(), apart.min(axis=1).max()) <= SAME_PLACE)
+
     def rank(self, climber: Climber) -> tuple[bool, float]:
         """Of one; see ``ranks``."""
         return self.ranks([climber])[0]
@@ -93,8 +113,6 @@ class Contender:
     origin: str
     start: Mixture
     climber: Climber
-    n_alike: int = 1
-    """Starts that came to the same, this one included."""
 
 
 def n_judges_for(settings: FitSettings, n_features: int) -> int:
@@ -122,9 +140,18 @@ def judges_of(
         covariance=sample.covariance,
         row_weight=rows.summary.row_weight,
         one_row=one_row(rows),
+        different_row=_different_row(sample, rows),
         clean=clean,
         noise_share=share,
     )
+
+
+def _different_row(sample: StartSample, rows: Rows) -> float:
+    n_rows = rows.summary.n_rows
+    n_drawn, n_different = min(n_rows, SAMPLE_ROWS), len(sample.points)
+    if n_different >= FEW_DIFFERENT * n_drawn:
+        n_different = round(n_different * n_rows / n_drawn)
+    return max(one_row(rows), rows.summary.row_weight / n_different)
 
 
 def contenders(
@@ -169,20 +196,16 @@ def different(judges: Judges, contenders: list[Contender], most: int) -> list[Co
 
     Of those that are, the first of the contenders stays, so that rounding does not choose.
     """
-    same = REACHED * judges.row_weight
     ranks = judges.ranks([contender.climber for contender in contenders])
     place = {contender.climber: i for i, contender in enumerate(contenders)}
     kept: list[Contender] = []
     for i in sorted(range(len(contenders)), key=ranks.__getitem__, reverse=True):
         contender = contenders[i]
-        objective = contender.climber.objective
-        if not np.isfinite(objective):
+        if not np.isfinite(contender.climber.objective):
             continue
-        seen = [j for j, k in enumerate(kept) if abs(objective - k.climber.objective) <= same]
+        seen = [j for j, k in enumerate(kept) if judges.alike(k.climber, contender.climber)]
         if seen:
-            alike = kept[seen[0]]
-            first = min(alike, contender, key=lambda c: place[c.climber])
-            kept[seen[0]] = replace(first, n_alike=alike.n_alike + contender.n_alike)
+            kept[seen[0]] = min(kept[seen[0]], contender, key=lambda c: place[c.climber])
         elif len(kept) < most:
             kept.append(contender)
     return kept
