@@ -59,7 +59,7 @@ def report_page(
         HTML that needs nothing else: a Content-Security-Policy in it forbids to fetch, and to run or
         style by anything but what it brings along, which is named by its hash.
     """
-    script, style = viewer_script(), _asset("style.css")
+    script, style = viewer_script(), asset("style.css")
     # In JSON a < can only stand in a string: written as \u003c no name can end the script element.
     stories = (Story("The answer", verdict(summary)[-1], playback), *others)
     told = [
@@ -76,40 +76,52 @@ def report_page(
         _odd(summary),
         _reproduce(summary, origin),
     ]
-    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}; form-action \'none\'">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            "<main>",
-            f'<h1 dir="auto">{title}</h1>',
-            *(section for section in sections if section),
-            "</main>",
-            "<footer><p>Made by gaussmix. This file fetches nothing and sends nothing.</p></footer>",
-            f'<script type="application/json" id="facts">{facts}</script>',
-            f"<script>{script}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
+    body = [
+        "<main>",
+        f'<h1 dir="auto">{title}</h1>',
+        *(section for section in sections if section),
+        "</main>",
+        "<footer><p>Made by gaussmix. This file fetches nothing and sends nothing.</p></footer>",
+        f'<script type="application/json" id="facts">{facts}</script>',
+    ]
+    return file_around(title, style, "\n".join(body), script)
+
+
+def file_around(title: str, style: str, body: str, script: str = "") -> str:
+    """A whole file: what is in ``body``, and a policy that nothing else may be fetched, run or styled by.
+
+    ``title`` and ``body`` are markup: names in them have been escaped.
+    """
+    run = f"script-src '{_hash(script)}'; " if script else ""
+    policy = f"default-src 'none'; {run}style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>",
+        f"<style>{style}</style>",
+        "</head>",
+        "<body>",
+        body,
+        *([f"<script>{script}</script>"] if script else []),
+        "</body>",
+        "</html>",
+        "",
+    ]
+    return "\n".join(parts)
 
 
 def viewer_script() -> str:
     """The viewer's modules as one script, with nothing of theirs left outside of it."""
-    parts = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    parts = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}\n}})();'
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the viewer's."""
     return (files("gaussmix.report.html") / "viewer" / name).read_text(encoding="utf-8")
 
 
@@ -176,7 +188,7 @@ def _playback(summary: FitSummary, stories: tuple[Story, ...]) -> str:
     drawn = "Ellipses hold 50 % and 95 % of a component; colours blend by responsibility. " if many else ""
     keys = "Keys: left and right, Home, End, space."
     caption = f'<p class="caption">{drawn}<span id="sampling">{escape(playback.told)}</span> {keys}</p>'
-    body = _asset("playback.html").rstrip("\n")
+    body = asset("playback.html").rstrip("\n")
     body = body.replace("<!-- stories -->", _stories(stories))
     body = body.replace("<!-- selects -->", f'<div class="controls">{across}{up}</div>' if many else "")
     body = body.replace("<!-- caption -->", caption)
