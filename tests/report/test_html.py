@@ -334,6 +334,26 @@ def test_the_command(data_folder, tmp_path, opened, capsys):
     capsys.readouterr()
 
 
+def test_rows_have_the_numbers_of_their_file(tmp_path, opened, capsys):
+    data, out, model = tmp_path / "gaps.csv", tmp_path / "report.html", tmp_path / "model.json"
+    data.write_text("x\n" + "\n".join(["1.0", "", "2.5", "NA", "7.0", "8.5", "1.2", "9"]) + "\n")
+    calls = [
+        ["report", data, "-k", "2", "--drop-missing", "-o", out],
+        ["fit", data, "-k", "2", "--drop-missing", "-o", model, "--json"],
+        ["report", model, data, "--drop-missing", "-o", out],
+    ]
+    for arguments in calls:
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        assert stop.value.code == 0
+        if arguments[0] == "report":
+            shown = cells(opened(out), "#responsibilities tbody tr")
+            assert [row[:2] for row in shown] == [
+                ["1", "1"], ["3", "2.5"], ["5", "7"], ["6", "8.5"], ["7", "1.2"], ["8", "9"],
+            ]  # fmt: skip
+    capsys.readouterr()
+
+
 def test_the_failure_lab_shows_real_fits(tmp_path, opened, capsys):
     out = tmp_path / "demo.html"
     with pytest.raises(SystemExit) as stop:

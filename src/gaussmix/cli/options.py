@@ -28,6 +28,7 @@ from gaussmix.learning.settings import (
     GivenStart,
 )
 from gaussmix.model.covariances import FAMILIES, ONE_DIMENSION
+from gaussmix.modelfile import SavedModel
 from gaussmix.report.words import as_options, sentence_safe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -200,6 +201,14 @@ def table_from(data: str, columns: str | None, drop_missing: bool) -> Table:
     for note in table.notes:
         say(f"note: {note}")
     return table
+
+
+def rows_for(saved: SavedModel, data: str, drop_missing: bool) -> tuple[MemoryRows, Table]:
+    """The rows of DATA in the columns of a saved model."""
+    table = read_table(data, list(saved.feature_names), drop_missing)
+    for note in table.notes:
+        say(f"note: {note}")
+    return MemoryRows(table.matrix, None, table.feature_names), table
 
 
 def say(message: str) -> None:

@@ -7,9 +7,7 @@ from typing import Any
 import click
 
 from gaussmix.cli.fit import refuse_overwriting
-from gaussmix.cli.options import say
-from gaussmix.data.files import read_table
-from gaussmix.data.memory import MemoryRows
+from gaussmix.cli.options import rows_for
 from gaussmix.errors import SettingsError
 from gaussmix.modelfile import load_model
 from gaussmix.report.cards import cards_of
@@ -57,12 +55,9 @@ def plot(
     saved = load_model(model)
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
-    table = read_table(data, list(saved.feature_names), drop_missing)
-    for said in table.notes:
-        say(f"note: {said}")
+    rows, _ = rows_for(saved, data, drop_missing)
     names = [name.strip() for name in features.split(",")] if features else []
     chosen = kind or _default_kind(len(saved.feature_names), names)
-    rows = MemoryRows(table.matrix, None, table.feature_names)
     portrait = portrait_of(saved.mixture, rows)
     told = _told(chosen, names, portrait)
     drawn = KINDS[chosen](cards_of(of_saved(saved)) if chosen == "cards" else portrait, *told)

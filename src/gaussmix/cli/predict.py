@@ -3,9 +3,7 @@
 import click
 
 from gaussmix.cli.fit import refuse_overwriting
-from gaussmix.cli.options import say
-from gaussmix.data.files import read_table
-from gaussmix.data.memory import MemoryRows
+from gaussmix.cli.options import rows_for
 from gaussmix.modelfile import load_model
 from gaussmix.report.assignments import print_assignments, write_assignments
 
@@ -26,10 +24,7 @@ def predict(model: str, data: str, output: str | None, drop_missing: bool) -> No
     saved = load_model(model)
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
-    table = read_table(data, list(saved.feature_names), drop_missing)
-    for note in table.notes:
-        say(f"note: {note}")
-    rows = MemoryRows(table.matrix, None, table.feature_names)
+    rows, table = rows_for(saved, data, drop_missing)
     if output is None:
         print_assignments(saved.mixture, rows.matrix, table.row_numbers)
     else:

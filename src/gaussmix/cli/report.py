@@ -12,6 +12,7 @@ from gaussmix.cli.options import (
     fit_options,
     model_options,
     notes_of_warnings,
+    rows_for,
     rows_from,
     say,
     settings_from,
@@ -19,8 +20,6 @@ from gaussmix.cli.options import (
     table_options,
 )
 from gaussmix.cli.progress import fit_progress
-from gaussmix.data.files import read_table
-from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import SettingsError
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import TraceStep
@@ -82,7 +81,7 @@ def _of_data(data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
             result = search(rows, settings, watch, trace=True)
     notes = (*table.notes, *dict.fromkeys(warned))
     summary = summarise(result, rows, settings, notes, row_numbers=table.row_numbers)
-    return summary, playback_of(rows, result.trace, step)
+    return summary, playback_of(rows, result.trace, step, table.row_numbers)
 
 
 def _of_model(model: str, data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
@@ -90,15 +89,12 @@ def _of_model(model: str, data: str, options: dict[str, Any]) -> tuple[FitSummar
     for given in ("n_components", "columns", "means", "variances", "weights"):
         if options[given] is not None:
             raise SettingsError("with a MODEL there is nothing to fit: leave out -k, --columns and starts")
-    table = read_table(data, list(saved.feature_names), options["drop_missing"])
-    for note in table.notes:
-        say(f"note: {note}")
-    rows = MemoryRows(table.matrix, None, table.feature_names)
+    rows, table = rows_for(saved, data, options["drop_missing"])
     summary = of_saved(saved)
     log_likelihood = score_rows(saved.mixture, rows).log_likelihood
     n_iterations = summary.facts.get("n_iterations", 0)
     end = TraceStep(n_iterations, saved.mixture, log_likelihood, log_likelihood)
-    return summary, playback_of(rows, (end,), MStep.plain(saved.mixture.n_features))
+    return summary, playback_of(rows, (end,), MStep.plain(saved.mixture.n_features), table.row_numbers)
 
 
 def _title(data: str) -> str:

@@ -3,22 +3,22 @@
 import warnings
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
+from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning
 from gaussmix.estimators.asked import settings_of
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import TraceStep
 from gaussmix.learning.scoring import score_rows
 from gaussmix.model.maximise import MStep
+from gaussmix.model.mixture import Mixture
 from gaussmix.modelfile import replaced_file
 from gaussmix.report.html.page import Origin, report_page
 from gaussmix.report.html.playback import playback_of
 from gaussmix.report.html.snippet import snippet
+from gaussmix.report.summary import FitSummary
 from gaussmix.versions import versions
-
-if TYPE_CHECKING:
-    from gaussmix.estimators.mixture import GaussianMixture
 
 TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
 FRAME_HEIGHT = 900
@@ -43,6 +43,16 @@ class Report:
         return f"<Report, {len(self.html) / 1000:,.0f} kB of HTML: save(path) writes it>"
 
 
+class _Fitted(Protocol):
+    """What is asked of an estimator."""
+
+    summary_: FitSummary
+
+    def _mixture(self) -> Mixture: ...
+    def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows: ...
+    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+
+
 class NotebookPages:
     """What a ``GaussianMixture`` shows of itself."""
 
@@ -62,7 +72,7 @@ class NotebookPages:
             A notebook shows it as the last value of a cell; ``save(path)`` writes one HTML file that needs
             no network. With ``trace=True`` it plays the fit back, else it shows where the fit ended.
         """
-        return _report_of(cast("GaussianMixture", self), X, title)
+        return _report_of(cast("_Fitted", self), X, title)
 
     def _html_repr(self) -> str:
         # scikit-learn's own for one that has not been fitted: a diagram of its parameters.
@@ -70,7 +80,7 @@ class NotebookPages:
         return str(super()._html_repr()) if summary is None else snippet(summary)  # type: ignore[misc]
 
 
-def _report_of(model: "GaussianMixture", X: Any, title: str) -> Report:
+def _report_of(model: _Fitted, X: Any, title: str) -> Report:
     mixture = model._mixture()
     rows = model._rows(X, None, reset=False)
     with warnings.catch_warnings():

@@ -1,6 +1,7 @@
 """What pictures show of a mixture and rows: plain arrays, from which every renderer draws."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Portrait:
     rows: FloatArray
     """(n, D), those that are drawn."""
     row_numbers: NDArray[np.int64]
-    """(n,), counted from 1."""
+    """(n,), in their file, counted from 1."""
     row_weights: FloatArray
     """(n,)."""
     shares: FloatArray
@@ -115,7 +116,9 @@ class Portrait:
         return self.seen_along(found / scales[:, None], names)
 
 
-def portrait_of(mixture: Mixture, rows: Rows, most: int = MOST_DRAWN) -> Portrait:
+def portrait_of(
+    mixture: Mixture, rows: Rows, most: int = MOST_DRAWN, row_numbers: NDArray[Any] | None = None
+) -> Portrait:
     """What pictures show of a mixture and rows.
 
     Parameters
@@ -125,6 +128,8 @@ def portrait_of(mixture: Mixture, rows: Rows, most: int = MOST_DRAWN) -> Portrai
         Of as many features.
     most : int
         Rows that are drawn; more are sampled at random, the same ones each time.
+    row_numbers : (N,) array, optional
+        Numbers of the rows in their file, where some were left out.
     """
     n_rows = rows.summary.n_rows
     chosen = np.arange(n_rows)
@@ -146,7 +151,7 @@ def portrait_of(mixture: Mixture, rows: Rows, most: int = MOST_DRAWN) -> Portrai
         matrices=mixture.matrices,
         noise_weight=0.0 if mixture.noise is None else mixture.noise.weight,
         rows=matrix,
-        row_numbers=chosen + 1,
+        row_numbers=chosen + 1 if row_numbers is None else np.asarray(row_numbers)[chosen],
         row_weights=np.concatenate(weights),
         shares=shares,
         labels=labels,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError
@@ -72,7 +73,9 @@ class Playback:
         return f"{shown}: the first, the last, and ever fewer between"
 
 
-def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playback:
+def playback_of(
+    rows: Rows, trace: tuple[TraceStep, ...], step: MStep, row_numbers: NDArray[Any] | None = None
+) -> Playback:
     """A fit from its trace.
 
     Parameters
@@ -83,6 +86,8 @@ def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playba
         At least one: where the fit ended.
     step : MStep
         As it was fitted with.
+    row_numbers : (N,) array, optional
+        Numbers of the rows in their file, where some were left out.
     """
     mixture = trace[-1].mixture
     chosen = _spread_out(len(trace), MOST_FRAMES, FRAMES_AT_ENDS)
@@ -104,7 +109,7 @@ def playback_of(rows: Rows, trace: tuple[TraceStep, ...], step: MStep) -> Playba
         "pseudo_scatter": _short(pseudo[0]) if by_hand else None,
         "reg_covar": step.reg_covar,
     }
-    return Playback(portrait_of(mixture, rows, most), trace, frames, arithmetic)
+    return Playback(portrait_of(mixture, rows, most, row_numbers), trace, frames, arithmetic)
 
 
 def _frame(rows: Rows, trace: tuple[TraceStep, ...], i: int, step: MStep) -> dict[str, Any]:
