@@ -105,7 +105,9 @@ def draw_criterion(
     best = (max if higher else min)((p for points in models.values() for p in points), key=lambda p: p[1])
     ax.plot(*best, "o", ms=14, mfc="none", mec="0.2", label="best")
     ax.set_xlabel("number of components")
-    ax.set_ylabel(f"{criterion.replace('_', ' ')} ({'higher' if higher else 'lower'} is better)")
+    short, _, owner = criterion.partition("_")
+    name = f"{short.upper() if len(short) == 3 else short} {owner}".strip()
+    ax.set_ylabel(f"{name} ({'higher' if higher else 'lower'} is better)")
     whole_numbers(ax)
     ax.legend(frameon=False)
     return ax
