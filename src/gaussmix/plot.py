@@ -140,6 +140,7 @@ def history(model: "GaussianMixture", ax: "Axes | None" = None) -> "Axes":
 
     After a search this is its last climb; ``trace=True`` shows the whole way.
     """
+    model._mixture()
     if not hasattr(model, "lower_bounds_"):
         raise SettingsError("this model was read from a file, which keeps no history; fit it again")
     return curves.draw_history(model.lower_bounds_, ax)
@@ -157,6 +158,7 @@ def uncertainty(model: "GaussianMixture", X: Any, ax: "Axes | None" = None) -> "
 
 def cards(model: "GaussianMixture", ax: "Axes | None" = None) -> "Axes":
     """A card for each component: size, means ± standard deviations in units, and what sets it apart."""
+    model._mixture()
     return membership.draw_cards(cards_of(model.summary_), ax)
 
 
@@ -193,5 +195,5 @@ def _portrait(model: "GaussianMixture", X: Any) -> Portrait:
 
 
 def _needs_two(model: "GaussianMixture") -> None:
-    if model.n_features_in_ < 2:
+    if model._mixture().n_features < 2:
         raise SettingsError("this picture needs two features and the model has one; density shows it")

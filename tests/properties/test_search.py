@@ -167,6 +167,16 @@ def test_few_components_need_two_lines_and_try_moves_from_one_end_once():
     assert told.n_moves == 13
 
 
+def test_groups_that_lie_apart_in_a_few_of_many_columns_are_found():
+    """Whitening makes all sixty directions count the same."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 200)
+    rows = generator.normal(size=(600, 60))
+    rows[:, :3] += 9.0 * np.eye(3)[labels]
+    model = GaussianMixture(3).fit(rows)
+    assert len({(int(a), int(b)) for a, b in zip(labels, model.labels_, strict=True)}) == 3
+
+
 def test_alike_is_more_than_equally_high():
     rows = MemoryRows(np.random.default_rng(0).normal(size=(200, 2)))
     settings = FitSettings(2)

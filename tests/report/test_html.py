@@ -24,7 +24,8 @@ def made(rows, folder, settings, names=None, title="table.csv"):
     step = prepare(memory, settings)
     result = search(memory, settings, trace=True)
     summary = summarise(result, memory, settings)
-    playback = playback_of(memory, result.trace, step)
+    collapsed = result.outcome.collapse is not None
+    playback = playback_of(memory, result.trace, step, collapsed=collapsed)
     path = folder / "report.html"
     page = report_page(summary, playback, Origin(title, "gaussmix report", {"gaussmix": "0"}))
     path.write_bytes(page.encode())
@@ -307,10 +308,39 @@ def test_other_models_play_back_too(opened, faithful, tmp_path, settings):
     page = opened(path)
     shown = cells(page, "#responsibilities tbody tr")
     expected = result.mixture.shares(faithful[:10])[:, :2]
-    assert [row[3:] for row in shown] == [[f"{share:.4f}" for share in row] for row in expected]
+    assert [row[3:5] for row in shown] == [[f"{share:.4f}" for share in row] for row in expected]
     page.keyboard.press("Home")
     page.click("#responsibilities tbody tr:nth-child(1) button")
     assert page.troubles == []
+
+
+def test_noise_has_its_column_and_rows_add_up_to_one(opened, tmp_path):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(160, 1)) + np.repeat([0.0, 12.0], 80)[:, None]
+    rows = np.r_[rows, generator.uniform(-20.0, 30.0, size=(30, 1))]
+    path, _, _ = made(rows, tmp_path, FitSettings(2, noise=True))
+    page = opened(path)
+    page.keyboard.press("Home")
+    for row in cells(page, "#responsibilities tbody tr"):
+        assert sum(float(share) for share in row[2:]) == pytest.approx(1.0, abs=1e-4)
+    assert "noise" in page.inner_text("#responsibilities thead")
+    assert "or to noise" in page.inner_text("#verdict")
+
+
+def test_a_collapse_is_not_called_the_answer(opened, heights, tmp_path):
+    settings = FitSettings(2, given=START, acceleration="none", prior="none")
+    path, result, playback = made(heights, tmp_path, settings)
+    assert result.outcome.collapse is not None
+    assert "no answer" in playback.ended
+    page = opened(path)
+    assert "This mixture is no answer" in page.inner_text("#m-step")
+
+
+def test_many_columns_make_no_huge_page(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(400, 60))
+    path, _, playback = made(rows, tmp_path, FitSettings(3, max_iter=30, n_init=1))
+    assert path.stat().st_size < 1_500_000
+    assert 2 <= len(playback.frames) <= 60
 
 
 def test_the_command(data_folder, tmp_path, opened, capsys):
@@ -380,6 +410,20 @@ def test_the_failure_lab_shows_real_fits(tmp_path, opened, capsys):
     assert len(cells(page, "#responsibilities tbody tr")[0]) == 7
     assert page.troubles == []
     assert page.asked == [out.as_uri()]
+
+
+def test_of_a_saved_model_on_other_rows_words_are_of_these(data_folder, tmp_path, opened, run_fit, capsys):
+    out, other = tmp_path / "report.html", tmp_path / "other.csv"
+    model = run_fit(data_folder / "faithful.csv", tmp_path)
+    other.write_text("eruptions,waiting\n2.0,54\n4.3,80\n400,80\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["report", str(model), str(other), "-o", str(out)])
+    assert stop.value.code == 0
+    words = opened(out).inner_text("#verdict")
+    assert "2 components in 3 rows" in words
+    assert "1 row is explained by no component" in words
+    assert "not the rows that were fitted" in words
+    capsys.readouterr()
 
 
 def test_of_a_saved_model(data_folder, tmp_path, opened, run_fit):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.utils.validation import NotFittedError
 
 import gaussmix
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, plot
 
 
 def in_a_cell(model, tmp_path):
@@ -78,6 +78,32 @@ def test_a_report_plays_a_traced_fit_back(iris, tmp_path, opened):
     assert "mean_1[x1]" in page.inner_text("#m-step")
     assert page.troubles == []
     assert re.fullmatch(r"<Report, \d+ kB of HTML: save\(path\) writes it>", repr(report))
+
+
+def test_a_report_of_weighted_rows(iris, tmp_path, opened):
+    weights = np.arange(len(iris)) % 3.0
+    model = GaussianMixture(2, n_init=1, trace=True).fit(iris, sample_weight=weights)
+    model.report(iris, sample_weight=weights).save(tmp_path / "report.html")
+    page = opened(tmp_path / "report.html")
+    page.keyboard.press("Home")
+    total = int(weights.sum())
+    assert f"/ {total} =" in page.inner_text("#m-step")
+    after = model.trace_[1].mixture.means[0, 0]
+    assert f"{after:.6g}"[:6] in page.inner_text("#m-step")
+
+
+def test_a_report_of_other_rows_says_so(iris, tmp_path, opened):
+    model = GaussianMixture(3, trace=True).fit(iris)
+    model.report(iris[:20]).save(tmp_path / "report.html")
+    page = opened(tmp_path / "report.html")
+    assert "3 components in 20 rows" in page.inner_text("#verdict")
+    assert "not the rows that were fitted" in page.inner_text("#verdict")
+
+
+@pytest.mark.parametrize("draw", [plot.ellipses, plot.density, plot.pairs])
+def test_pictures_need_a_fit(iris, draw):
+    with pytest.raises(NotFittedError):
+        draw(GaussianMixture(2), iris)
 
 
 def test_a_report_inline(iris, tmp_path, opened):

@@ -225,6 +225,8 @@ def notes_of_warnings() -> Iterator[list[str]]:
         yield notes
     for warning in caught:
         if issubclass(warning.category, DataWarning):
+            if str(warning.message) in notes:
+                continue
             notes.append(str(warning.message))
             say(f"note: {warning.message}")
         else:

@@ -29,7 +29,7 @@ from gaussmix.model.maximise import MStep
 from gaussmix.modelfile import load_model, replaced_file
 from gaussmix.report.html.page import Origin, Story, report_page
 from gaussmix.report.html.playback import Playback, playback_of
-from gaussmix.report.summary import FitSummary, of_saved, summarise
+from gaussmix.report.summary import FitSummary, of_saved, seen_on, summarise
 from gaussmix.versions import versions
 
 TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
@@ -81,7 +81,9 @@ def _of_data(data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
             result = search(rows, settings, watch, trace=True)
     notes = (*table.notes, *dict.fromkeys(warned))
     summary = summarise(result, rows, settings, notes, row_numbers=table.row_numbers)
-    return summary, playback_of(rows, result.trace, step, table.row_numbers)
+    return summary, playback_of(
+        rows, result.trace, step, table.row_numbers, result.outcome.collapse is not None
+    )
 
 
 def _of_model(model: str, data: str, options: dict[str, Any]) -> tuple[FitSummary, Playback]:
@@ -90,7 +92,7 @@ def _of_model(model: str, data: str, options: dict[str, Any]) -> tuple[FitSummar
         if options[given] is not None:
             raise SettingsError("with a MODEL there is nothing to fit: leave out -k, --columns and starts")
     rows, table = rows_for(saved, data, options["drop_missing"])
-    summary = of_saved(saved)
+    summary = seen_on(of_saved(saved), saved.mixture, rows, table.row_numbers)
     log_likelihood = score_rows(saved.mixture, rows).log_likelihood
     n_iterations = summary.facts.get("n_iterations", 0)
     end = TraceStep(n_iterations, saved.mixture, log_likelihood, log_likelihood)

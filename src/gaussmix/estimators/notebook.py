@@ -5,6 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
+
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning
 from gaussmix.estimators.asked import settings_of
@@ -17,7 +19,7 @@ from gaussmix.modelfile import replaced_file
 from gaussmix.report.html.page import Origin, report_page
 from gaussmix.report.html.playback import playback_of
 from gaussmix.report.html.snippet import snippet
-from gaussmix.report.summary import FitSummary
+from gaussmix.report.summary import FitSummary, seen_on
 from gaussmix.versions import versions
 
 TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
@@ -56,13 +58,15 @@ class _Fitted(Protocol):
 class NotebookPages:
     """What a ``GaussianMixture`` shows of itself."""
 
-    def report(self, X: Any, title: str = "Gaussian mixture") -> Report:
+    def report(self, X: Any, sample_weight: Any = None, title: str = "Gaussian mixture") -> Report:
         """Make a page of the fit and the rows: verdict, components, every row's computation.
 
         Parameters
         ----------
         X : array-like of shape (N, D)
             The rows to show, those that were fitted.
+        sample_weight : array-like of shape (N,), optional
+            Their weights, if they were fitted with weights.
         title : str
             Above the page.
 
@@ -72,7 +76,7 @@ class NotebookPages:
             A notebook shows it as the last value of a cell; ``save(path)`` writes one HTML file that needs
             no network. With ``trace=True`` it plays the fit back, else it shows where the fit ended.
         """
-        return _report_of(cast("_Fitted", self), X, title)
+        return _report_of(cast("_Fitted", self), X, sample_weight, title)
 
     def _html_repr(self) -> str:
         # scikit-learn's own for one that has not been fitted: a diagram of its parameters.
@@ -80,20 +84,21 @@ class NotebookPages:
         return str(super()._html_repr()) if summary is None else snippet(summary)  # type: ignore[misc]
 
 
-def _report_of(model: _Fitted, X: Any, title: str) -> Report:
+def _report_of(model: _Fitted, X: Any, sample_weight: Any, title: str) -> Report:
     mixture = model._mixture()
-    rows = model._rows(X, None, reset=False)
+    rows = model._rows(X, sample_weight, reset=False)
     with warnings.catch_warnings():
         # What there is to say of the rows was said when they were fitted.
         warnings.simplefilter("ignore", DataWarning)
         trace = getattr(model, "trace_", None)
         step = MStep.plain(mixture.n_features)
-        if trace:
+        likelihood = score_rows(mixture, rows).log_likelihood
+        # A trace is of the rows that were fitted.
+        if trace and np.isclose(trace[-1].log_likelihood, likelihood):
             step = prepare(rows, settings_of(model.get_params(deep=False), None))
         else:
-            log_likelihood = score_rows(mixture, rows).log_likelihood
-            trace = (TraceStep(getattr(model, "n_iter_", 0), mixture, log_likelihood, log_likelihood),)
+            trace = (TraceStep(getattr(model, "n_iter_", 0), mixture, likelihood, likelihood),)
         playback = playback_of(rows, trace, step)
     found = versions()
     origin = Origin(title, f"{model!r}.report(X)", {name: found[name] for name in TOLD_VERSIONS})
-    return Report(report_page(model.summary_, playback, origin))
+    return Report(report_page(seen_on(model.summary_, mixture, rows), playback, origin))

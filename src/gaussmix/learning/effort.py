@@ -19,6 +19,9 @@ class Effort:
     """Starts by agglomeration, which depends on chance only where there are too many rows for it."""
     tries: int
     """Starts of each other method."""
+    scaled: int
+    """Starts by k-means of columns that are scaled and not whitened: in many dimensions whitening hides
+    groups that lie far apart in a few."""
     tries_of_one: int
     """Where ``init_params`` names one method."""
     rounds: tuple[tuple[int, int], ...]
@@ -49,6 +52,7 @@ class Effort:
 SIDE_BY_SIDE = Effort(
     agglomerations=2,
     tries=6,
+    scaled=2,
     tries_of_one=12,
     rounds=((5, 12), (10, 6), (20, 4), (20, 4)),
     tried=24,
@@ -67,6 +71,7 @@ SIDE_BY_SIDE = Effort(
 LESS = Effort(
     agglomerations=2,
     tries=3,
+    scaled=1,
     tries_of_one=6,
     rounds=((4, 6), (6, 3), (8, 3)),
     tried=8,

@@ -43,6 +43,8 @@ class Judges:
     """n rows in float64, with weights that add up to those of all rows."""
     points: FloatArray
     """(n, M), the same whitened."""
+    scaled: FloatArray
+    """(n, M'), the same in units of each column's standard deviation, where columns have any."""
     whitener: FloatArray
     """(D, M), W with W^T S W = I."""
     covariance: FloatArray
@@ -136,6 +138,7 @@ def judges_of(
     return Judges(
         rows=MemoryRows.trusted(matrix, weights, rows.feature_names),
         points=points,
+        scaled=_scaled(matrix, weights),
         whitener=settings.family.whitened(np.eye(n_features), sample.covariance),
         covariance=sample.covariance,
         row_weight=rows.summary.row_weight,
@@ -144,6 +147,14 @@ def judges_of(
         clean=clean,
         noise_share=share,
     )
+
+
+def _scaled(matrix: FloatArray, weights: FloatArray) -> FloatArray:
+    mean = weights @ matrix / weights.sum()
+    deviations = np.sqrt(weights @ (matrix - mean) ** 2 / weights.sum())
+    spread = deviations > 0.0
+    scaled: FloatArray = (matrix - mean)[:, spread] / deviations[spread]
+    return scaled
 
 
 def _different_row(sample: StartSample, rows: Rows) -> float:
@@ -216,16 +227,21 @@ def _partitions(
 ) -> list[tuple[str, np.ndarray]]:
     """How each start came about, and its labels (n,) or responsibilities (n, K); no partition twice."""
     method = settings.init_params
-    portfolio = {method: effort.tries_of_one}
-    if method == "auto":
-        portfolio = {"agglomerative": effort.agglomerations, **dict.fromkeys(BY_CHANCE, effort.tries)}
     # In rows, whatever unit weights have.
     points, weights = judges.points[judges.clean], judges.weights[judges.clean] / judges.one_row
+    portfolio = [(method, method, points, effort.tries_of_one)]
+    if method == "auto":
+        portfolio = [("agglomerative", "agglomerative", points, effort.agglomerations)]
+        portfolio += [(name, name, points, effort.tries) for name in BY_CHANCE]
+        if settings.family.sees_correlation and points.shape[1] > 1:
+            portfolio.append(("kmeans, columns scaled", "kmeans", judges.scaled[judges.clean], effort.scaled))
     distinct: dict[bytes, tuple[str, np.ndarray]] = {}
-    for name, n_tries in portfolio.items():
+    apart = generator.spawn(1)[0]
+    for name, way, places, n_tries in portfolio:
         n_repeated = 0
+        source = generator if name == way else apart
         for _ in range(n_tries):
-            found = shared_out(name, points, weights, settings.n_components, generator)
+            found = shared_out(way, places, weights, settings.n_components, source)
             known = len(distinct)
             distinct.setdefault(regardless_of_numbers(found), (name, found))
             n_repeated += len(distinct) == known

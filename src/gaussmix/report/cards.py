@@ -79,7 +79,8 @@ def _apart(summary: FitSummary, k: int) -> str:
     ranked = np.argsort(-np.abs(gaps), kind="stable")
     named = [j for j in ranked if abs(gaps[j]) >= APART][:MOST_NAMED]
     if not named:
-        return "no single feature sets it apart: spread or correlation does"
+        other = "spread" if summary.n_features == 1 else "spread or correlation"
+        return f"no mean sets it apart by a standard deviation: {other} does"
     return "; ".join(
         f"{summary.feature_names[j]} {'higher' if gaps[j] > 0 else 'lower'} by {abs(gaps[j]):.1f} sd"
         for j in named

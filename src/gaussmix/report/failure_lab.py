@@ -57,4 +57,5 @@ def _told(rows: MemoryRows, settings: FitSettings) -> tuple[FitResult, Playback]
         # What is wrong with these fits is what they are for.
         warnings.simplefilter("ignore", DataWarning)
         result = search(rows, settings, trace=True)
-        return result, playback_of(rows, result.trace, prepare(rows, settings))
+        collapsed = result.outcome.collapse is not None
+        return result, playback_of(rows, result.trace, prepare(rows, settings), collapsed=collapsed)

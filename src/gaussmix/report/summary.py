@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gaussmix.data.rows import Rows
 from gaussmix.learning import scoring
 from gaussmix.learning.result import FitResult
-from gaussmix.learning.review import UNEXPLAINED_TAIL, Review
+from gaussmix.learning.review import UNEXPLAINED_TAIL, Review, review_rows
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
@@ -100,12 +100,12 @@ def summarise(
     review = result.review
     if review is None:
         raise ValueError("a result without a review cannot be summarised")
-    numbers = [int(i + 1 if row_numbers is None else row_numbers[i]) for i in review.unexplained]
+    numbers = _numbers(review, row_numbers)
     asked = {
         name: getattr(settings, name)
         for name in ("tol", "max_iter", "n_init", "init_params", "reg_covar", "acceleration", "equal_weights")
     }
-    facts = {**_fit_facts(result, rows, review), "unexplained_rows": numbers, **asked}
+    facts = {**_fit_facts(result, rows, review), **_facts_of_rows(rows, review, numbers), **asked}
     prior = None if settings.prior == "none" else settings.prior
     summary = _of_mixture(
         result.mixture,
@@ -126,6 +126,34 @@ def of_saved(saved: SavedModel) -> FitSummary:
     named = facts.pop("columns_named", True)
     summary = _of_mixture(saved.mixture, saved.feature_names, prior, seed, facts, notes)
     return replace(summary, columns_named=named)
+
+
+def seen_on(
+    summary: FitSummary, mixture: Mixture, rows: Rows, row_numbers: NDArray[Any] | None = None
+) -> FitSummary:
+    """The same of other rows than those fitted: what is said of rows is said of these.
+
+    Of the rows that were fitted it is returned as it is.
+    """
+    scores = scoring.score_rows(mixture, rows)
+    known, found = summary.facts, scores.log_likelihood
+    same = known.get("n_rows") == rows.summary.n_rows and np.isclose(known["log_likelihood"], found)
+    if same:
+        return summary
+    review, n_parameters = review_rows(rows, mixture), mixture.n_parameters
+    numbers = _numbers(review, row_numbers)
+    before = known.get("outcome_sentence", "")
+    facts = {
+        **known,
+        "log_likelihood": found,
+        "bic": scoring.bic(found, n_parameters, scores.row_weight),
+        "aic": scoring.aic(found, n_parameters),
+        "icl": scoring.icl(found, n_parameters, scores.row_weight, scores.log_certainty),
+        "bic_of_one_component": None,
+        "outcome_sentence": f"These are not the rows that were fitted. Of those: {before}",
+        **_facts_of_rows(rows, review, numbers),
+    }
+    return replace(summary, facts=facts, notes=_misfit_notes(review, numbers))
 
 
 def to_saved(summary: FitSummary, mixture: Mixture) -> SavedModel:
@@ -201,15 +229,25 @@ def _fit_facts(result: FitResult, rows: Rows, review: Review) -> dict[str, Any]:
             {"component": d.component + 1, "trouble": d.trouble, "sentence": d.sentence}
             for d in result.outcome.doubts
         ],
-        "n_rows": rows.summary.n_rows,
-        "row_weight": row_weight,
-        "rows_assigned": review.assigned.tolist(),
-        "sure_share": review.sure_share,
-        "n_unexplained": review.n_unexplained,
-        "tail_weight": review.tail_weight,
         "n_starts": result.n_starts,
         "failed_starts": list(result.failures),
         "search": None if result.search is None else result.search.facts(),
+    }
+
+
+def _numbers(review: Review, row_numbers: NDArray[Any] | None) -> list[int]:
+    return [int(i + 1 if row_numbers is None else row_numbers[i]) for i in review.unexplained]
+
+
+def _facts_of_rows(rows: Rows, review: Review, numbers: list[int]) -> dict[str, Any]:
+    return {
+        "n_rows": rows.summary.n_rows,
+        "row_weight": rows.summary.row_weight,
+        "rows_assigned": review.assigned.tolist(),
+        "sure_share": review.sure_share,
+        "n_unexplained": review.n_unexplained,
+        "unexplained_rows": numbers,
+        "tail_weight": review.tail_weight,
     }
 
 

@@ -14,8 +14,9 @@ def verdict(summary: FitSummary) -> list[str]:
     if not facts:
         return sentences
     if summary.n_components > 1:
+        where = "one component or to noise" if summary.noise else "one component"
         sentences.append(
-            f"{percent(facts['sure_share'])} of rows belong to one component with 95% certainty or more."
+            f"{percent(facts['sure_share'])} of rows belong to {where} with 95% certainty or more."
         )
         if facts.get("bic_of_one_component") is not None:
             sentences.append(_more_than_one(summary))

@@ -15,15 +15,21 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.report.portrait import Portrait, portrait_of
 
 SCHEMA, SCHEMA_VERSION = "gaussmix-report", 1
-# Frames of a playback, and how many at its beginning and at its end are shown without a gap.
-MOST_FRAMES, FRAMES_AT_ENDS = 60, 15
+# Frames of a playback, a quarter of them at its beginning and its end each without a gap, and numbers in
+# their covariances.
+MOST_FRAMES, FEWEST_FRAMES, MOST_COVARIANCES = 60, 5, 40_000
 # Points of the curve of what EM climbs, and how many at its ends.
 MOST_POINTS, POINTS_AT_ENDS = 1000, 250
 # Rows that are drawn, and numbers in their table; more rows are sampled, with more features fewer of them.
 MOST_ROWS, MOST_NUMBERS = 3000, 30_000
 # Scatter matrices are given for up to so many features.
 WHOLE_SCATTER = 8
-DIGITS = 12
+DIGITS, FEWER_DIGITS = 12, 8
+ENDED = "The fit ended here: this mixture is the answer, and no M-step follows."
+COLLAPSED = (
+    "The fit stopped here: the next M-step would leave a component without spread, and the likelihood grow "
+    "without bound. This mixture is no answer."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,8 @@ class Playback:
     steps: tuple[TraceStep, ...]
     """The whole trace, of which some steps are frames."""
     frames: tuple[dict[str, Any], ...]
+    ended: str
+    """What to say where the fit ended."""
     arithmetic: dict[str, Any]
     """What the M-step adds to sums: the words and numbers of the prior."""
 
@@ -48,6 +56,7 @@ class Playback:
             "features": list(portrait.feature_names),
             "n_rows": portrait.n_rows,
             "told": self.told,
+            "ended": self.ended,
             "row_numbers": portrait.row_numbers.tolist(),
             "rows": _short(portrait.rows),
             "frames": list(self.frames),
@@ -74,7 +83,11 @@ class Playback:
 
 
 def playback_of(
-    rows: Rows, trace: tuple[TraceStep, ...], step: MStep, row_numbers: NDArray[Any] | None = None
+    rows: Rows,
+    trace: tuple[TraceStep, ...],
+    step: MStep,
+    row_numbers: NDArray[Any] | None = None,
+    collapsed: bool = False,
 ) -> Playback:
     """A fit from its trace.
 
@@ -88,11 +101,16 @@ def playback_of(
         As it was fitted with.
     row_numbers : (N,) array, optional
         Numbers of the rows in their file, where some were left out.
+    collapsed : bool
+        Whether the fit stopped because the next M-step would leave a component without spread.
     """
     mixture = trace[-1].mixture
-    chosen = _spread_out(len(trace), MOST_FRAMES, FRAMES_AT_ENDS)
-    frames = tuple(_frame(rows, trace, i, step) for i in chosen)
     n_features = len(rows.feature_names)
+    # Covariances of many features take much room.
+    room = MOST_COVARIANCES // (mixture.n_components * n_features**2)
+    most_frames = max(min(MOST_FRAMES, room), FEWEST_FRAMES)
+    chosen = _spread_out(len(trace), most_frames, most_frames // 4)
+    frames = tuple(_frame(rows, trace, i, step) for i in chosen)
     most = max(100, min(MOST_ROWS, MOST_NUMBERS // n_features))
     family = mixture.family
     pseudo = np.zeros((mixture.n_components, n_features, n_features))
@@ -109,7 +127,8 @@ def playback_of(
         "pseudo_scatter": _short(pseudo[0]) if by_hand else None,
         "reg_covar": step.reg_covar,
     }
-    return Playback(portrait_of(mixture, rows, most, row_numbers), trace, frames, arithmetic)
+    portrait = portrait_of(mixture, rows, most, row_numbers)
+    return Playback(portrait, trace, frames, COLLAPSED if collapsed else ENDED, arithmetic)
 
 
 def _frame(rows: Rows, trace: tuple[TraceStep, ...], i: int, step: MStep) -> dict[str, Any]:
@@ -134,16 +153,17 @@ def _frame(rows: Rows, trace: tuple[TraceStep, ...], i: int, step: MStep) -> dic
             after = maximise(statistics, mixture, step)
         except DegenerateComponentError:
             return frame
-        frame["after"] = _parameters(after)
+        frame["after"] = _parameters(after, mixture.n_features <= WHOLE_SCATTER)
         frame["leapt"] = not np.allclose(after.means, trace[i + 1].mixture.means, rtol=1e-7, atol=0.0)
     return frame
 
 
-def _parameters(mixture: Mixture) -> dict[str, Any]:
+def _parameters(mixture: Mixture, covariances: bool = True) -> dict[str, Any]:
+    digits = DIGITS if mixture.n_features <= WHOLE_SCATTER else FEWER_DIGITS
     return {
         "weights": _short(mixture.weights),
         "means": _short(mixture.means),
-        "covariances": _short(mixture.matrices),
+        "covariances": _short(mixture.matrices, digits) if covariances else None,
     }
 
 
@@ -156,8 +176,8 @@ def _spread_out(n_steps: int, most: int, ends: int) -> list[int]:
     return sorted({*range(ends), *between.tolist(), *last})
 
 
-def _short(values: FloatArray) -> Any:
+def _short(values: FloatArray, digits: int = DIGITS) -> Any:
     """Nested lists of numbers with no more digits than anyone is shown."""
     if values.ndim > 1:
-        return [_short(part) for part in values]
-    return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
+        return [_short(part, digits) for part in values]
+    return [float(f"{value:.{digits}g}") for value in values.tolist()]

@@ -93,6 +93,7 @@ function range(values, margin) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  const extra = high > low ? margin * (high - low) : Math.abs(low) * 0.1 || 1;
+  const wide = high - low > 1e-12 * Math.max(Math.abs(low), Math.abs(high));
+  const extra = wide ? margin * (high - low) : Math.abs(low) * 0.1 || 1;
   return [low - extra, high + extra];
 }

@@ -18,7 +18,7 @@
  * @property {number[]} counts K, sums of responsibilities
  * @property {number[][]} offsets K x D, sums of r (x - mu)
  * @property {number[][][] | null} scatter K x D x D, sums of r (x - mu)(x - mu)^T
- * @property {MixtureFacts | null} after what the M-step makes of the sums
+ * @property {{weights: number[], means: number[][], covariances: number[][][] | null} | null} after what the M-step makes of the sums
  * @property {boolean} leapt whether the fit went further than the M-step
  *
  * @typedef {MixtureFacts & FrameOnly} Frame
@@ -28,6 +28,7 @@
  * @property {string} words what there is to say of it
  * @property {string[]} features
  * @property {number} n_rows
+ * @property {string} ended what to say where the fit ended
  * @property {string} told what is not shown of rows and iterations
  * @property {number[]} row_numbers
  * @property {number[][]} rows

@@ -103,7 +103,7 @@ function main() {
   const chooser = /** @type {HTMLSelectElement | null} */ (document.getElementById("stories"));
   chooser?.addEventListener("change", () => tell(Number(chooser.value)));
   document.addEventListener("keydown", (event) => {
-    const inField = event.target instanceof Element && event.target.closest("input, select, button, summary, a") !== null;
+    const inField = event.target instanceof Element && event.target.closest("input, select, button, summary, a") !== null && !(event.target === slider && event.key === " ");
     /** @type {Record<string, () => void>} */
     const keys = { ArrowLeft: () => go(state.at - 1), ArrowRight: () => go(state.at + 1), Home: () => go(0), End: () => go(last()), " ": playOn };
     const act = keys[event.key];

@@ -9,8 +9,8 @@ function significant(value, digits = 5) {
   if (value === 0) return "0";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  const text = size >= 1e-4 && size < 1e9 ? Number(value.toPrecision(digits)).toString() : value.toExponential(digits - 1);
-  return text.replace("-", "−");
+  const text = size >= 1e-4 && size < 1e9 ? Number(value.toPrecision(digits)).toString() : Number(value.toPrecision(digits)).toExponential();
+  return text.replaceAll("-", "−");
 }
 
 /**
@@ -37,7 +37,8 @@ function percent(share) {
  * @param {number} [least] apart
  */
 function ticks(low, high, wanted, least = 0) {
-  if (!(high > low)) return [low];
+  // Rounding is no range: steps of its size would never end.
+  if (!(high - low > 1e-12 * Math.max(Math.abs(low), Math.abs(high)))) return [low];
   const rough = Math.max((high - low) / wanted, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = (([1, 2, 5].find((m) => m * power >= rough)) ?? 10) * power;

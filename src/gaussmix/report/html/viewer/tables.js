@@ -58,9 +58,10 @@ function responsibilityTable(state, choose) {
     return html("tr", place === state.row ? { class: "chosen" } : {},
       html("th", { scope: "row" }, button),
       ...shown.map((_, j) => html("td", {}, significant(facts.rows[place][j], 6))),
-      ...shares.map((share, k) => html("td", {}, bar(share, k))));
+      ...shares.map((share, k) => html("td", {}, bar(share, k))),
+      ...(frame.noise === null ? [] : [html("td", {}, bar(1 - shares.reduce((sum, share) => sum + share, 0), -1))]));
   });
-  const heads = ["row", ...shown.map(brief), ...frame.means.map((_, k) => `component ${k + 1}`)];
+  const heads = ["row", ...shown.map(brief), ...frame.means.map((_, k) => `component ${k + 1}`), ...(frame.noise === null ? [] : ["noise"])];
   return [
     html("thead", {}, html("tr", {}, ...heads.map((name) => html("th", { scope: "col" }, name)))),
     html("tbody", {}, ...body),
@@ -81,7 +82,7 @@ function bar(share, k) {
 function mStep(state) {
   const { facts } = state;
   const frame = facts.frames[state.at];
-  if (frame.after === null) return [html("p", {}, state.at === facts.frames.length - 1 ? "The fit ended here: this mixture is the answer, and no M-step follows." : "No M-step followed.")];
+  if (frame.after === null) return [html("p", {}, state.at === facts.frames.length - 1 ? facts.ended : "No M-step followed.")];
   const features = state.y === DENSITY || state.y === state.x ? [state.x] : [state.x, state.y];
   const blocks = frame.means.map((_, k) => {
     const lines = [...sizeLines(facts, frame, k), ...features.flatMap((j) => meanLines(facts, frame, k, j)), ...spreadLines(facts, frame, k, features)];
@@ -117,12 +118,13 @@ function meanLines(facts, frame, k, j) {
 /** @param {Facts} facts @param {Frame} frame @param {number} k @param {number[]} features */
 function spreadLines(facts, frame, k, features) {
   const after = frame.after;
-  if (after === null) return [];
+  if (after === null || after.covariances === null) return [];
+  const covariances = after.covariances;
   const [i, j] = [features[0], features[features.length - 1]];
   const pairs = features.length === 1 ? [[i, i]] : [[i, i], [j, j], [i, j]];
   return pairs.flatMap(([a, b]) => {
     const name = a === b ? `variance_${k + 1}[${brief(facts.features[a])}]` : `covariance_${k + 1}[${brief(facts.features[a])}, ${brief(facts.features[b])}]`;
-    const result = significant(after.covariances[k][a][b], 6);
+    const result = significant(covariances[k][a][b], 6);
     if (!facts.by_hand || frame.scatter === null || facts.pseudo_scatter === null) return [`${name} = ${result}, from the scatter of ${facts.covariance === "full" ? "its rows" : "all components, as the model says"}`];
     const scatter = frame.scatter[k][a][b];
     const moved = (frame.offsets[k][a] * frame.offsets[k][b]) / frame.counts[k];
