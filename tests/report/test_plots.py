@@ -188,6 +188,25 @@ def test_of_many_rows_a_sample_is_drawn_and_said():
     np.testing.assert_array_equal(ax.collections[0].get_offsets(), again.collections[0].get_offsets())
 
 
+def test_many_components_are_named_beside_the_picture(iris):
+    model = GaussianMixture(8, covariance_type="diag", n_init=1).fit(iris)
+    ax = plot.ellipses(model, iris)
+    ax.get_figure().canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert legend.x0 >= ax.get_window_extent().x1
+
+
+def test_names_among_pairs_are_cut_and_missing_letters_do_not_warn(iris, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    names = ["a very long name of a column that would not fit beside its neighbours at all", "🧪", "b", "c"]
+    table = pandas.DataFrame(iris, columns=names)
+    axes = plot.pairs(GaussianMixture(2, n_init=1).fit(table), table)
+    label = axes[3, 0].get_xlabel()
+    assert label.endswith("…")
+    assert max(len(line) for line in label.splitlines()) <= 23
+    save_figure(axes[0, 0].get_figure(), str(tmp_path / "pairs.png"))
+
+
 def test_noise_and_names_as_they_stand():
     rng = np.random.default_rng(0)
     rows = np.r_[rng.normal(size=(200, 2)), rng.uniform(-8, 8, size=(40, 2))]

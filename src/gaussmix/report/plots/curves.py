@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussmix.kernels.contract import FloatArray
-from gaussmix.report.plots.style import axes_or_new, colour, line, marker, note, plain, whole_numbers
+from gaussmix.report.plots.style import axes_or_new, colour, legend, line, marker, note, plain, whole_numbers
 from gaussmix.report.portrait import Portrait
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def draw_density(portrait: Portrait, feature: str | int = 0, ax: "Axes | None" =
     ax.set_xlabel(plain(portrait.feature_names[j]))
     ax.set_ylabel("density")
     ax.set_ylim(bottom=0.0)
-    ax.legend(frameon=False)
+    legend(ax, portrait.n_components)
     remark = f"noise, {portrait.noise_weight:.1%} of rows, is not drawn" if portrait.noise_weight else ""
     note(ax, "; ".join(part for part in (portrait.sampling, remark) if part))
     return ax

@@ -19,6 +19,7 @@ from gaussmix.report.plots.style import (
     note,
     plain,
 )
+from gaussmix.report.plots.style import legend as show_legend
 from gaussmix.report.portrait import Portrait, ellipse_radius
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ COVERAGE = (0.5, 0.95)
 MOST_PAIRED = 5
 # Characters in a line of a projection's axis label.
 LABEL_WIDTH = 44
+# Characters in a line of a label among pairs.
+PAIR_WIDTH = 22
 
 
 def draw_ellipses(
@@ -67,11 +70,17 @@ def draw_ellipses(
     ax.set_xlabel(plain(portrait.feature_names[i]))
     ax.set_ylabel(plain(portrait.feature_names[j]))
     if legend:
-        ax.legend(frameon=False, fontsize="small")
+        show_legend(ax, portrait.n_components)
         held = " and ".join(f"{100.0 * share:g} %" for share in coverage)
         said = f"ellipses hold {held} of a component" if coverage else ""
         note(ax, "; ".join(part for part in (said, portrait.sampling) if part))
     return ax
+
+
+def wrapped(name: str) -> str:
+    """A name for an axis of a small picture: on two lines at most."""
+    lines = textwrap.wrap(name, PAIR_WIDTH)
+    return plain("\n".join(lines[:2]) + ("…" if len(lines) > 2 else ""))
 
 
 def outline(mean: FloatArray, matrix: FloatArray, radius: float) -> tuple[FloatArray, FloatArray]:
@@ -117,8 +126,8 @@ def draw_pairs(portrait: Portrait, features: Sequence[str | int] | None = None, 
             else:
                 draw_ellipses(portrait, (i, j), ax=ax, legend=False)
             ax.set_title("", loc="right")
-            ax.set_xlabel(plain(portrait.feature_names[i]) if row == m - 1 else "")
-            ax.set_ylabel(plain(portrait.feature_names[j]) if column == 0 else "")
+            ax.set_xlabel(wrapped(portrait.feature_names[i]) if row == m - 1 else "")
+            ax.set_ylabel(wrapped(portrait.feature_names[j]) if column == 0 else "")
             ax.label_outer()
     left = len(portrait.feature_names) - m
     said = f"{m} of {len(portrait.feature_names)} features" if features is None and left else ""

@@ -1,6 +1,7 @@
 """What all pictures share: colours that colour-blind readers can tell apart, and Axes."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 NOISE_COLOUR = "#999999"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Components named within a picture.
+MOST_WITHIN = 6
 LINES = ("-", "--", "-.", ":")
 
 
@@ -69,6 +72,14 @@ def plain(text: str) -> str:
     return text.replace("\\", "\\\\").replace("$", r"\$") if "$" in text else text
 
 
+def legend(ax: "Axes", n_components: int) -> None:
+    """Within the picture, or beside it where there are many components."""
+    if n_components <= MOST_WITHIN:
+        ax.legend(frameon=False, fontsize="small")
+    else:
+        ax.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
 def whole_numbers(ax: "Axes") -> None:
     """Ticks along x at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
@@ -86,7 +97,9 @@ def save_figure(figure: "Figure", path: str) -> None:
     ending = path.lower().rpartition(".")[2]
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending, {})
     picture = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "gaussmix"}):
+    with mpl.rc_context({"svg.hashsalt": "gaussmix"}), warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box, which says enough.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         figure.savefig(picture, format=ending, dpi=150, metadata=undated)
     with replaced_file(path) as file:
         file.write(picture.getvalue())
