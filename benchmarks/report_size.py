@@ -30,6 +30,7 @@ def tables():
     for name, n_components in (("faithful", 2), ("iris", 3)):
         yield name, np.loadtxt(DATA / f"{name}.csv", delimiter=",", skiprows=1), n_components
     rng = np.random.default_rng(0)
+    yield "600 x 60", rng.normal(size=(600, 60)), 3
     centres = rng.normal(0, 4, (5, 6))
     yield "100,000 x 6", centres[rng.integers(5, size=100_000)] + rng.normal(size=(100_000, 6)), 5
 

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -18,8 +19,7 @@ def browser():
         if os.environ.get("GAUSSMIX_NEEDS_BROWSER"):
             pytest.fail("GAUSSMIX_NEEDS_BROWSER is set and there is no Chromium")
         pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=found, args=FLAGS.split())
         yield opened
         opened.close()

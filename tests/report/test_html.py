@@ -351,6 +351,7 @@ def test_the_command(data_folder, tmp_path, opened, capsys):
     page = opened(out)
     assert page.inner_text("h1") == "faithful.csv"
     assert "2 components in 272 rows" in page.inner_text("#verdict")
+    assert "gaussmix report faithful.csv -k 2 -o report.html" in page.inner_text("#reproduce")
     GaussianMixture(2).fit(np.loadtxt(data, delimiter=",", skiprows=1)).save(model)
     for arguments, code in (
         (["report", data, "-o", str(out)], 2),

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.utils.validation import NotFittedError
 
@@ -59,9 +60,8 @@ def test_one_feature_and_a_model_read_back(heights, tmp_path, opened):
 
 
 def test_names_are_text(tmp_path, opened):
-    pandas = pytest.importorskip("pandas")
     rows = np.random.default_rng(0).normal(size=(50, 2))
-    table = pandas.DataFrame(rows, columns=["<img src=x onerror=alert(1)>", "</table>\"'"])
+    table = pd.DataFrame(rows, columns=["<img src=x onerror=alert(1)>", "</table>\"'"])
     page = opened(in_a_cell(GaussianMixture(1).fit(table), tmp_path))
     assert page.locator("img").count() == 0
     assert "<img" in page.inner_text("thead")
@@ -104,6 +104,14 @@ def test_a_report_of_other_rows_says_so(iris, tmp_path, opened):
 def test_pictures_need_a_fit(iris, draw):
     with pytest.raises(NotFittedError):
         draw(GaussianMixture(2), iris)
+
+
+def test_a_report_of_a_collapse_is_not_called_the_answer(heights, tmp_path, opened):
+    start = {"means_init": [[5.5], [6.0]], "weights_init": [0.5, 0.5], "covariances_init": [0.1, 0.1]}
+    with pytest.warns(UserWarning, match="collapsed"):
+        model = GaussianMixture(2, prior=None, trace=True, **start).fit(heights)
+    model.report(heights).save(tmp_path / "report.html")
+    assert "This mixture is no answer" in opened(tmp_path / "report.html").inner_text("#m-step")
 
 
 def test_a_report_inline(iris, tmp_path, opened):

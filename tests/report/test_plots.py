@@ -5,6 +5,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
@@ -197,9 +198,8 @@ def test_many_components_are_named_beside_the_picture(iris):
 
 
 def test_names_among_pairs_are_cut_and_missing_letters_do_not_warn(iris, tmp_path):
-    pandas = pytest.importorskip("pandas")
     names = ["a very long name of a column that would not fit beside its neighbours at all", "🧪", "b", "c"]
-    table = pandas.DataFrame(iris, columns=names)
+    table = pd.DataFrame(iris, columns=names)
     axes = plot.pairs(GaussianMixture(2, n_init=1).fit(table), table)
     label = axes[3, 0].get_xlabel()
     assert label.endswith("…")
@@ -214,8 +214,7 @@ def test_noise_and_names_as_they_stand():
     ax = plot.ellipses(model, rows)
     assert "noise" in [text.get_text() for text in ax.get_legend().get_texts()]
     assert "noise" in plot.density(model, rows).get_title("right")
-    pandas = pytest.importorskip("pandas")
-    table = pandas.DataFrame(rows, columns=["$\\frac{", "b_1"])
+    table = pd.DataFrame(rows, columns=["$\\frac{", "b_1"])
     ax = plot.density(GaussianMixture(1).fit(table), table)
     ax.get_figure().canvas.draw()
     assert r"\$" in ax.get_xlabel()

@@ -82,7 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
         # A terminal that cannot show ± or a name's letters shows ? instead of nothing at all.
         sys.stdout.reconfigure(errors="replace")
     try:
-        code: Any = cli.main(arguments, prog_name="gaussmix", standalone_mode=False)
+        # Commands that say how they were called find it in the context.
+        given = sys.argv[1:] if arguments is None else arguments
+        code: Any = cli.main(given, prog_name="gaussmix", standalone_mode=False, obj=given)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.exceptions.NoArgsIsHelpError as help_page:

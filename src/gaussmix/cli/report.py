@@ -1,7 +1,6 @@
 """``gaussmix report``: one HTML file that plays a fit back."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,9 @@ from gaussmix.learning.scoring import score_rows
 from gaussmix.learning.search import search
 from gaussmix.model.maximise import MStep
 from gaussmix.modelfile import load_model, replaced_file
-from gaussmix.report.html.page import Origin, Story, report_page
+from gaussmix.report.html.page import Story, origin_of, report_page
 from gaussmix.report.html.playback import Playback, playback_of
 from gaussmix.report.summary import FitSummary, of_saved, seen_on, summarise
-from gaussmix.versions import versions
-
-TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
 
 
 @click.command()
@@ -60,10 +56,7 @@ def write_report(
     output: str, title: str, summary: FitSummary, playback: Playback, others: tuple[Story, ...] = ()
 ) -> None:
     """Write a page, whole or not at all, and say where it is."""
-    found = versions()
-    origin = Origin(
-        title, shlex.join(["gaussmix", *_arguments()]), {name: found[name] for name in TOLD_VERSIONS}
-    )
+    origin = origin_of(title, shlex.join(["gaussmix", *_arguments()]))
     page = report_page(summary, playback, origin, others)
     with replaced_file(output) as file:
         file.write(page.encode())
@@ -105,4 +98,4 @@ def _title(data: str) -> str:
 
 def _arguments() -> list[str]:
     """What the command was called with, without the folders of whoever called it."""
-    return [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return [Path(word).name if Path(word).is_absolute() else word for word in click.get_current_context().obj]

@@ -10,19 +10,18 @@ import numpy as np
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning
 from gaussmix.estimators.asked import settings_of
+from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import TraceStep
 from gaussmix.learning.scoring import score_rows
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.modelfile import replaced_file
-from gaussmix.report.html.page import Origin, report_page
+from gaussmix.report.html.page import origin_of, report_page
 from gaussmix.report.html.playback import playback_of
 from gaussmix.report.html.snippet import snippet
 from gaussmix.report.summary import FitSummary, seen_on
-from gaussmix.versions import versions
 
-TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
 FRAME_HEIGHT = 900
 
 
@@ -98,7 +97,7 @@ def _report_of(model: _Fitted, X: Any, sample_weight: Any, title: str) -> Report
             step = prepare(rows, settings_of(model.get_params(deep=False), None))
         else:
             trace = (TraceStep(getattr(model, "n_iter_", 0), mixture, likelihood, likelihood),)
-        playback = playback_of(rows, trace, step)
-    found = versions()
-    origin = Origin(title, f"{model!r}.report(X)", {name: found[name] for name in TOLD_VERSIONS})
+        collapsed = model.summary_.facts.get("outcome") == OutcomeKind.DEGENERATE_COMPONENT.value
+        playback = playback_of(rows, trace, step, collapsed=collapsed)
+    origin = origin_of(title, f"{model!r}.report(X)")
     return Report(report_page(seen_on(model.summary_, mixture, rows), playback, origin))

@@ -1,7 +1,7 @@
-"""Ways to share rows out between K components, for starts: labels of whitened points.
+"""Ways to share rows out between K components, for starts: labels of points.
 
-All are seeded, and all see points only through distances and covariances in units in which the
-rows' covariance is 1, so that no change of units changes them.
+All are seeded, and see points only through distances and covariances. Points are rows in units in which
+their covariance is 1, or each column's variance, so that no change of columns' units changes them.
 """
 
 from collections.abc import Callable

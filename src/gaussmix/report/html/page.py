@@ -12,12 +12,14 @@ from gaussmix.report.html.playback import Playback
 from gaussmix.report.summary import FitSummary
 from gaussmix.report.verdict import said_in_verdict, verdict
 from gaussmix.report.words import as_options, percent, sentence_safe
+from gaussmix.versions import versions
 
 # In the order in which they lean on each other.
 SCRIPTS = ("facts", "numbers", "gaussian", "dom", "chart", "scene", "tables", "climb", "main")
 # Longer names are cut in headings; cards have them whole.
 TITLE_LENGTH, VALUES_ON_A_CARD = 120, 12
 COLOURS = 7
+TOLD_VERSIONS = ("gaussmix", "kernel", "python", "numpy")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Origin:
     command: str
     """What made it, on the command line or in Python."""
     versions: dict[str, str]
+
+
+def origin_of(title: str, command: str) -> Origin:
+    """With the versions that can change a number."""
+    found = versions()
+    return Origin(title, command, {name: found[name] for name in TOLD_VERSIONS})
 
 
 @dataclass(frozen=True)

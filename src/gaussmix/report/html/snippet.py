@@ -5,6 +5,7 @@ from html import escape
 import numpy as np
 
 from gaussmix.report.cards import cards_of
+from gaussmix.report.plots.curves import normal_density
 from gaussmix.report.portrait import ellipse_radius
 from gaussmix.report.summary import FitSummary
 from gaussmix.report.verdict import verdict
@@ -61,10 +62,8 @@ def _curves(summary: FitSummary) -> str:
             ]
         )
     )
-    curves = np.array(summary.weights)[:, None] * np.exp(
-        -0.5 * ((grid - means[:, None]) / deviations[:, None]) ** 2
-    )
-    curves /= deviations[:, None]
+    densities = normal_density(grid, means[:, None], deviations[:, None])
+    curves = np.array(summary.weights)[:, None] * densities
     highest = curves.max()
     x = 4.0 + (WIDTH - 8.0) * (grid - low) / (high - low)
     return "".join(
