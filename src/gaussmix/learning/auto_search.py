@@ -4,7 +4,7 @@ It works on a field of bounded size, so that it costs the same for any number of
 all rows begins where it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,7 +15,7 @@ from gaussmix.learning.climbers import Climber, climb, climb_further
 from gaussmix.learning.clutter import noise_over
 from gaussmix.learning.effort import Effort
 from gaussmix.learning.field import Field, Fit
-from gaussmix.learning.repair import Move, moves
+from gaussmix.learning.repair import Move, moves, to_neighbours
 from gaussmix.learning.search_table import REACHED, Search, SearchEntry
 from gaussmix.learning.settings import FitSettings
 from gaussmix.learning.starts import draw_sample
@@ -31,6 +31,16 @@ Announce = Callable[[SearchEntry], None]
 
 def unannounced(entry: SearchEntry) -> None:
     """Hear of a start or a move, and say nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Fits to the same rows that a search may begin from."""
+
+    mixtures: tuple[Mixture, ...] = ()
+    """With as many components, one more or one less, of any family."""
+    besides: str = "some"
+    """What else it tries: ``all`` that it would without them, ``some`` of it, or ``nothing``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +67,8 @@ class AutoSearch:
     effort : Effort
     announce : callable, optional
         Told of each start or move that was fitted.
+    neighbours : sequence of Mixture, optional
+        To begin from besides: `Neighbours.mixtures`.
     """
 
     def __init__(
@@ -66,6 +78,7 @@ class AutoSearch:
         step: MStep,
         effort: Effort,
         announce: Announce = unannounced,
+        neighbours: Sequence[Mixture] = (),
     ) -> None:
         self.settings, self.step, self.announce = settings, step, announce
         self.generator = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(1)[0])
@@ -76,6 +89,7 @@ class AutoSearch:
         self.noise = noise_over(rows, self.judges.noise_share) if settings.noise else None
         self.entries: list[SearchEntry] = []
         self.n_starts = self.n_moves = 0
+        self.neighbours = neighbours
 
     def run(self) -> Found | None:
         """Search; None if nothing that was tried has a density."""
@@ -92,7 +106,13 @@ class AutoSearch:
     def _draw(self, lines: list[Fit]) -> bool:
         """Add a line for each start that a draw leaves; whether enough lines have come to the same."""
         left, n_starts = contenders(
-            self.judges, self.settings, self.step, self.noise, self.effort, self.generator
+            self.judges,
+            self.settings,
+            self.step,
+            self.noise,
+            self.effort,
+            self.generator,
+            self._from_neighbours(),
         )
         self.n_starts += n_starts
         different_ones = self._settled(left)
@@ -107,6 +127,26 @@ class AutoSearch:
                 return True
         # If one is left, all the others came to the same.
         return len(different_ones) == 1
+
+    def _from_neighbours(self) -> list[tuple[str, Mixture]]:
+        """Starts that fits with other numbers of components, or of other models, lead to."""
+        found, wanted = [], self.settings.n_components
+        family, judges = self.settings.family, self.judges
+        for neighbour in self.neighbours:
+            own = replace(
+                neighbour,
+                weights=neighbour.weights / neighbour.weights.sum(),
+                covariances=family.from_matrices(neighbour.matrices),
+                family=family,
+                noise=None,
+            )
+            if own.n_components == wanted:
+                found.append((f"as {neighbour.family.name} ended", own))
+                continue
+            moves = to_neighbours(judges.rows, own, self.step, judges.whitener, self.generator, wanted)
+            found += [(move.words, move.mixture) for move in moves[: self.effort.neighbours]]
+        self.neighbours = ()
+        return found
 
     def _best_of(self, lines: list[Fit]) -> Fit:
         """The first of those that are best but for rounding."""

@@ -44,6 +44,8 @@ class Effort:
     """... and whether a line that begins where an earlier one has ended tries moves again."""
     draws: int
     """Draws of starts at most."""
+    neighbours: int
+    """Splits, or mergers, that are tried of each mixture with one component less, or more."""
     thorough: bool
     """Whether moves are tried as many as there are components, three and four components are parted anew,
     and mixtures come nearly to their ends by plain steps where those are cheap."""
@@ -64,6 +66,7 @@ SIDE_BY_SIDE = Effort(
     agreeing=3,
     again=True,
     draws=2,
+    neighbours=8,
     thorough=True,
 )
 # Where components share parts of their covariances each mixture takes its steps by itself, which costs
@@ -83,6 +86,7 @@ LESS = Effort(
     agreeing=2,
     again=True,
     draws=1,
+    neighbours=4,
     thorough=False,
 )
 # So many components have few ways to go wrong: fewer lines are enough.
@@ -112,6 +116,32 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
     little = work <= MUCH_WORK and work * settings.n_components <= MUCH_WORK_OF_ALL
     effort = SIDE_BY_SIDE if side_by_side and little else LESS
     return effort if settings.n_components > FEW_COMPONENTS else _for_few(effort)
+
+
+def beside_neighbours(effort: Effort, alone: bool) -> Effort:
+    """Less, where mixtures with about as many components, or of other models, are known to begin from.
+
+    ``alone`` leaves out all other starts, and moves.
+    """
+    dear = not effort.thorough
+    less = replace(
+        effort,
+        agglomerations=1,
+        tries=1 if dear else 2,
+        scaled=1,
+        tries_of_one=3,
+        rounds=((2, 4), (8, 2)) if dear else ((10, 4), (20, 2)),
+        patience=0 if dear else 1,
+        agreeing=1,
+        again=False,
+        draws=1,
+        thorough=False,
+    )
+    if not alone:
+        return less
+    return replace(
+        less, agglomerations=0, tries=0, scaled=0, tries_of_one=0, rounds=((1, 4), *less.rounds), patience=0
+    )
 
 
 def _for_few(effort: Effort) -> Effort:

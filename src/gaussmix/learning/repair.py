@@ -126,6 +126,41 @@ def moves(
     return _varied(sorted(found, key=lambda move: -move.promise))
 
 
+def to_neighbours(
+    rows: MemoryRows,
+    mixture: Mixture,
+    step: MStep,
+    whitener: FloatArray,
+    generator: np.random.Generator,
+    n_components: int,
+) -> list[Move]:
+    """Moves to one component more, by a split, or to one less, by a merger; the most promising first.
+
+    Parameters are as in ``moves``; ``n_components`` is one more or one less than the mixture has.
+    """
+    places = range(mixture.n_components)
+    shares = mixture.shares(rows.matrix)[:, : mixture.n_components]
+    look = _Look(rows, mixture, step, shares, whitener, generator)
+    if n_components > mixture.n_components:
+        found = [
+            Move(f"split {k + 1}", partial(_composed, mixture, (k,), (parts,)), parts.gain, (), (k,))
+            for k in places
+            if (parts := look.parted((k,), 2)) is not None
+        ]
+    else:
+        found = [
+            Move(
+                f"merge {a + 1} and {b + 1}",
+                partial(_composed, mixture, (a, b), (merged,)),
+                merged.gain,
+                (a, b),
+                (),
+            )
+            for (a, b), merged in look.mergers()
+        ]
+    return sorted(found, key=lambda move: -move.promise)
+
+
 def _parted_anew(mixture: Mixture, group: tuple[int, ...], parts: _Parts) -> Move:
     make = partial(_composed, mixture, group, (parts,))
     return Move(f"part {_listed(group)} anew", make, parts.gain, (), group)

@@ -10,8 +10,8 @@ from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.acceleration import stride_for
-from gaussmix.learning.auto_search import Announce, AutoSearch, Found, unannounced
-from gaussmix.learning.effort import effort_for
+from gaussmix.learning.auto_search import Announce, AutoSearch, Found, Neighbours, unannounced
+from gaussmix.learning.effort import beside_neighbours, effort_for
 from gaussmix.learning.em import Watch, fit_em, silent
 from gaussmix.learning.history import History
 from gaussmix.learning.prepare import prepare
@@ -28,6 +28,7 @@ from gaussmix.model.statistics import SufficientStatistics
 
 # Standard deviations of the data by which components that coincide are set apart.
 SADDLE_NUDGE = 0.5
+NO_NEIGHBOURS = Neighbours()
 
 
 @single_threaded_blas()
@@ -37,6 +38,7 @@ def search(
     watch: Watch = silent,
     trace: bool = False,
     announce: Announce = unannounced,
+    neighbours: Neighbours = NO_NEIGHBOURS,
 ) -> FitResult:
     """Fit from each start and keep the best.
 
@@ -52,6 +54,8 @@ def search(
         Whether to keep every iteration of the winner.
     announce : callable, optional
         Told of each start and move that a search has fitted.
+    neighbours : Neighbours, optional
+        Fits to the same rows: a search begins from these besides, and may try less.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def search(
     """
     step = prepare(rows, settings)
     climbs = _Climbs(rows, settings, step, watch, trace)
-    if (found := _searched(rows, settings, step, announce)) is not None:
+    if (found := _searched(rows, settings, step, announce, neighbours)) is not None:
         # A trace tells the whole way.
         climbs.add(lambda: found.start if trace else found.end)
         if trace and found.end is not found.start and climbs.fell_short_of(found.search.best):
@@ -85,15 +89,21 @@ def search(
     return replace(climbs.winner(), n_starts=n_starts)
 
 
-def _searched(rows: Rows, settings: FitSettings, step: MStep, announce: Announce) -> Found | None:
+def _searched(
+    rows: Rows, settings: FitSettings, step: MStep, announce: Announce, neighbours: Neighbours
+) -> Found | None:
     """What a search found; None if there is nothing to search for: a start that is given is the user's."""
     free = settings.n_components > 1 and settings.max_iter > 0 and not settings.given.says_something
     if settings.n_init != "auto" or not free:
         return None
     n_judges = min(rows.summary.n_rows, n_judges_for(settings, len(rows.feature_names)))
     effort = effort_for(settings, step, n_judges, len(rows.feature_names))
+    if effort is None:
+        return None
+    if neighbours.mixtures and neighbours.besides != "all":
+        effort = beside_neighbours(effort, alone=neighbours.besides == "nothing")
     try:
-        return None if effort is None else AutoSearch(rows, settings, step, effort, announce).run()
+        return AutoSearch(rows, settings, step, effort, announce, neighbours.mixtures).run()
     except DegenerateComponentError:
         # Rows at the limits of numbers: what a plain start makes of them is said in the fit.
         return None
@@ -127,7 +137,7 @@ class _Climbs:
             self.failures.append(str(failure))
             return
         result = _reviewed(self.rows, replace(result, trace=tuple(steps)), self.settings, self.step)
-        if self.best is None or _rank(result) > _rank(self.best):
+        if self.best is None or rank(result) > rank(self.best):
             self.best = result
 
     def fell_short_of(self, end: SearchEntry) -> bool:
@@ -186,7 +196,8 @@ def _given_whole(settings: FitSettings) -> bool:
     return whole or given.responsibilities is not None
 
 
-def _rank(result: FitResult) -> tuple[bool, bool, float]:
+def rank(result: FitResult) -> tuple[bool, bool, float]:
+    """Without collapse first, then without doubts, then the higher objective."""
     outcome = result.outcome
     return (outcome.collapse is None, not outcome.doubts, result.objective)
 

@@ -172,6 +172,7 @@ def contenders(
     noise: Noise | None,
     effort: Effort,
     generator: np.random.Generator,
+    others: Sequence[tuple[str, Mixture]] = (),
 ) -> tuple[list[Contender], int]:
     """The starts that are left after all rounds, the best first, and how many there were at first.
 
@@ -185,21 +186,23 @@ def contenders(
         What starts begin with.
     effort : Effort
     generator : numpy.random.Generator
+    others : sequence of (str, Mixture)
+        Starts besides, and how they came about.
     """
     partitioned = _partitions(judges, settings, effort, generator)
     found = _first_mixtures(judges, [partition for _, partition in partitioned], settings, step)
-    starts = [step.ties.applied(mixture, noise) for mixture in found]
+    origins = [origin for origin, _ in (*others, *partitioned)]
+    mixtures = (*(mixture for _, mixture in others), *found)
+    starts = [step.ties.applied(mixture, noise) for mixture in mixtures]
     left = [
         Contender(origin, start, climber)
-        for (origin, _), start, climber in zip(
-            partitioned, starts, climb(judges.rows, starts, step, 0), strict=True
-        )
+        for origin, start, climber in zip(origins, starts, climb(judges.rows, starts, step, 0), strict=True)
     ]
     for n_steps, n_left in effort.rounds:
         climbers = climb_further(judges.rows, [contender.climber for contender in left], step, n_steps)
         left = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
         left = different(judges, left, n_left)
-    return left, len(found)
+    return left, len(starts)
 
 
 def different(judges: Judges, contenders: list[Contender], most: int) -> list[Contender]:
