@@ -115,15 +115,18 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
     return nb::make_tuple(sums.log_likelihood, sums.row_weight);
 }
 
-// EM steps of M mixtures, in place: weights (M, K), means (M, K, D), covariances as their form says.
+// EM steps of M mixtures, as many for each of the tables that the rows are, in place: weights (M, K), means
+// (M, K, D), covariances as their form says.
 void climb_of(RowArray<double> rows, std::optional<In> weights, Out mixing, Out means, Out covariances,
               const std::string &form, double pseudo_rows, In pseudo_scatter, In added, double strength,
               In anchor, In resolution, double flat, double enough, int64_t n_steps, Out objectives,
-              Out counts, Out squared_counts, int n_threads) {
+              Out counts, Out squared_counts, int64_t n_tables, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), m = int64_t(objectives.size());
     const int64_t total = int64_t(mixing.size());
     expect(m > 0 && d > 0 && total > 0 && total % m == 0,
            "there must be mixtures, all with as many components");
+    expect(n_tables > 0 && n % n_tables == 0 && m % n_tables == 0,
+           "tables must have as many rows and mixtures");
     const FactorForm factor_form = form_named(form);
     expect(factor_form != FactorForm::shared, "components must have covariances of their own");
     const int64_t size = factor_size(factor_form, 1, d);
@@ -141,7 +144,7 @@ void climb_of(RowArray<double> rows, std::optional<In> weights, Out mixing, Out 
     const Rows<double> view{
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     unlocked([&](const std::function<bool()> &interrupted) {
-        return climb(view, rule, n_steps, climbers, n_threads, interrupted);
+        return climb(view, n_tables, rule, n_steps, climbers, n_threads, interrupted);
     });
 }
 
@@ -255,7 +258,8 @@ NB_MODULE(_native, module) {
                nb::arg("means"), nb::arg("covariances"), nb::arg("form"), nb::arg("pseudo_rows"),
                nb::arg("pseudo_scatter"), nb::arg("added"), nb::arg("strength"), nb::arg("anchor"),
                nb::arg("resolution"), nb::arg("flat"), nb::arg("enough"), nb::arg("n_steps"),
-               nb::arg("objectives"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("n_threads"));
+               nb::arg("objectives"), nb::arg("counts"), nb::arg("squared_counts"), nb::arg("n_tables"),
+               nb::arg("n_threads"));
     module.def("triangular_factors", &factors_of, nb::arg("covariances"), nb::arg("flat"), nb::arg("factors"),
                nb::arg("sound"));
     module.def("place_rows", &place_in, nb::arg("rows"), nb::arg("mean"), nb::arg("root"),

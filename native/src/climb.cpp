@@ -165,16 +165,21 @@ class Climb {
 
 } // namespace
 
-bool climb(const Rows<double> &rows, const MStepRule &rule, int64_t n_steps, Climbers &climbers,
-           int n_threads, const std::function<bool()> &interrupted) {
+bool climb(const Rows<double> &rows, int64_t n_tables, const MStepRule &rule, int64_t n_steps,
+           Climbers &climbers, int n_threads, const std::function<bool()> &interrupted) {
+    const int64_t n = rows.n_rows / n_tables, per_table = climbers.n_mixtures / n_tables;
     const int64_t k = climbers.n_components, d = rows.n_features, size = factor_size(climbers.form, 1, d);
     const BlockWork one_mixture = [&](int64_t m, Stop &stop) {
-        Climb mixture(rows, rule, climbers.form, k);
+        const int64_t first = m / per_table * n;
+        const double *weights = rows.weights == nullptr ? nullptr : rows.weights + first;
+        const Rows<double> own{
+            rows.values + first * rows.row_stride, n, d, rows.row_stride, rows.column_stride, weights};
+        Climb mixture(own, rule, climbers.form, k);
         climbers.objectives[m] = mixture.after(n_steps, climbers.weights + m * k, climbers.means + m * k * d,
                                                climbers.covariances + m * k * size, climbers.counts + m * k,
                                                climbers.squared_counts + m * k, stop);
     };
-    const int64_t work = rows.n_rows * k * (d + 2) * (d + 2) * (n_steps + 1) * climbers.n_mixtures;
+    const int64_t work = n * k * (d + 2) * (d + 2) * (n_steps + 1) * climbers.n_mixtures;
     return do_blocks(climbers.n_mixtures, work < SMALL_WORK ? 1 : n_threads, one_mixture, interrupted);
 }
 

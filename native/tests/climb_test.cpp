@@ -57,9 +57,9 @@ void climbs(FactorForm form, ScatterKind kind) {
     std::vector<double> objectives(static_cast<size_t>(m)), counts(size_t(m * k)), squared(size_t(m * k));
     Climbers climbers{weights.data(),    means.data(),  all.data(),    form, m, k,
                       objectives.data(), counts.data(), squared.data()};
-    check(climb(rows, rule, 0, climbers, 3, [] { return false; }), "a climb of no steps ends");
+    check(climb(rows, 1, rule, 0, climbers, 3, [] { return false; }), "a climb of no steps ends");
     const double before = objectives[0];
-    check(climb(rows, rule, 3, climbers, 3, [] { return false; }), "a climb ends");
+    check(climb(rows, 1, rule, 3, climbers, 3, [] { return false; }), "a climb ends");
     check(objectives[0] > before, "steps raise the log-likelihood");
     check(objectives[0] == objectives[4], "mixtures do not touch one another");
     check(std::isinf(objectives[2]) && objectives[2] < 0.0, "no density, no objective");

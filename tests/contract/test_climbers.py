@@ -10,7 +10,7 @@ from gaussmix.data.memory import MemoryRows
 from gaussmix.kernels import reference_climb
 from gaussmix.kernels.contract import FactorForm
 from gaussmix.kernels.threads import compute_threads
-from gaussmix.learning.climbers import _alone, _rule, climb, climb_further, stackable
+from gaussmix.learning.climbers import _alone, climb, climb_further, rule_for, stackable
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.settings import FitSettings
 from gaussmix.model.covariances import covariance_family
@@ -79,7 +79,7 @@ def test_both_kernels_climb_alike(family, n_features):
         np.stack([start.weights for start in starts]),
         np.stack([start.means for start in starts]),
         np.stack([start.covariances for start in starts]),
-        _rule(starts[0].family, n_features, step, 0.0),
+        rule_for(starts[0].family, n_features, step, 0.0),
         5,
     )
     for found, expected in zip(kernels.climb(*given), reference_climb.climb(*given), strict=True):
@@ -94,7 +94,7 @@ def test_a_mixture_that_gains_enough_no_more_stays_where_it_is(kernel):
         np.stack([start.means for start in starts]),
         np.stack([start.covariances for start in starts]),
     )
-    rule = _rule(starts[0].family, 3, step, 0.0)
+    rule = rule_for(starts[0].family, 3, step, 0.0)
     steps = [kernel.climb(rows.matrix, rows.weights, *stacked, rule, n) for n in range(8)]
     gains = np.diff([climbed.objectives for climbed in steps], axis=0)
     enough = float(np.median(gains[2:]))
@@ -140,7 +140,7 @@ def test_what_is_hoped_for_is_more_than_what_is_left():
 
 def test_a_climb_ends_by_itself_only_where_next_to_nothing_is_left():
     rows, step, starts = problem()
-    rule = _rule(starts[0].family, 3, step, float(len(rows.matrix)))
+    rule = rule_for(starts[0].family, 3, step, float(len(rows.matrix)))
     assert rule.enough > 0.0
     stacked = (
         np.stack([start.weights for start in starts]),
@@ -155,7 +155,7 @@ def test_a_climb_ends_by_itself_only_where_next_to_nothing_is_left():
 
 def test_an_objective_that_may_fall_does_not_end_a_climb():
     _, step, starts = problem()
-    rule = _rule(starts[0].family, 3, replace(step, reg_covar=0.1), 100.0)
+    rule = rule_for(starts[0].family, 3, replace(step, reg_covar=0.1), 100.0)
     assert rule.enough == -np.inf
 
 
@@ -176,6 +176,6 @@ def test_precision_factors_of_both_kernels(n_features):
 
 def test_a_shared_form_has_no_steps_side_by_side():
     rows, step, _ = problem()
-    rule = _rule(covariance_family("full"), 3, step, 0.0)._replace(form=FactorForm.SHARED)
+    rule = rule_for(covariance_family("full"), 3, step, 0.0)._replace(form=FactorForm.SHARED)
     with pytest.raises((ValueError, KeyError)):
         kernels.climb(rows.matrix, None, np.ones((1, 1)), np.zeros((1, 1, 3)), np.eye(3)[None, None], rule, 1)

@@ -101,9 +101,10 @@ struct Climbers {
 };
 
 // Take `n_steps` EM steps from each mixture, one thread to a mixture, and an E-step at the end. Sums are not
-// taken in twice the digits here, however few rows there are. `interrupted` as above.
-bool climb(const Rows<double> &rows, const MStepRule &rule, int64_t n_steps, Climbers &climbers,
-           int n_threads, const std::function<bool()> &interrupted);
+// taken in twice the digits here, however few rows there are. The rows may be several tables of as many rows
+// each, one after the other; then so are the mixtures, as many for each table. `interrupted` as above.
+bool climb(const Rows<double> &rows, int64_t n_tables, const MStepRule &rule, int64_t n_steps,
+           Climbers &climbers, int n_threads, const std::function<bool()> &interrupted);
 
 // Precision factors P (D, D), upper triangular, of n covariances (n, D, D): P P^T = Sigma^-1. False in
 // `sound` (n,) where a covariance has a conditional variance below `flat` times its variance.

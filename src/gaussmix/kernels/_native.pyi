@@ -117,6 +117,7 @@ def climb(
     objectives: Any,
     counts: Any,
     squared_counts: Any,
+    n_tables: int,
     n_threads: int,
 ) -> None: ...
 def triangular_factors(covariances: Any, flat: float, factors: Any, sound: Any) -> None: ...

@@ -55,6 +55,7 @@ def climb(
     covariances: FloatArray,
     rule: MStepRule,
     n_steps: int,
+    n_tables: int = 1,
 ) -> Climbed:
     """EM steps of several mixtures; see ``reference_climb.climb``."""
     n_mixtures = len(weights)
@@ -85,6 +86,7 @@ def climb(
         climbed.objectives,
         climbed.counts,
         climbed.squared_counts,
+        n_tables,
         thread_count(),
     )
     return climbed

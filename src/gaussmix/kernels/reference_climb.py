@@ -30,6 +30,7 @@ def climb(
     covariances: FloatArray,
     rule: MStepRule,
     n_steps: int,
+    n_tables: int = 1,
 ) -> Climbed:
     """Take EM steps from each of M mixtures, and an E-step at the end.
 
@@ -43,6 +44,9 @@ def climb(
         (M, K, D, D), (M, K, D) or (M, K), as ``rule.form`` says.
     rule : MStepRule
     n_steps : int
+    n_tables : int
+        The rows are so many tables of as many rows each, one after the other; then so are the mixtures, as
+        many for each table.
 
     Returns
     -------
@@ -57,8 +61,11 @@ def climb(
         np.zeros(weights.shape),
         np.zeros(weights.shape),
     )
+    n_rows, per_table = len(rows) // n_tables, len(weights) // n_tables
     for m in range(len(weights)):
-        _climb_one(rows, row_weights, climbed, m, rule, n_steps)
+        own = slice(m // per_table * n_rows, (m // per_table + 1) * n_rows)
+        own_weights = None if row_weights is None else row_weights[own]
+        _climb_one(rows[own], own_weights, climbed, m, rule, n_steps)
     return climbed
 
 

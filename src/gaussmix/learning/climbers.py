@@ -99,7 +99,7 @@ def _side_by_side(rows: MemoryRows, starts: list[Mixture], step: MStep, n_steps:
         np.stack([start.weights for start in starts]),
         np.stack([start.means for start in starts]),
         np.stack([compact.compacted(s.covariances) if written else s.covariances for s in starts]),
-        _rule(compact, n_features, step, _row_weight(rows)),
+        rule_for(compact, n_features, step, _row_weight(rows)),
         n_steps,
     )
 
@@ -153,7 +153,7 @@ def _row_weight(rows: MemoryRows) -> float:
     return float(len(rows.matrix) if rows.weights is None else rows.weights.sum())
 
 
-def _rule(family: CovarianceFamily, n_features: int, step: MStep, row_weight: float) -> MStepRule:
+def rule_for(family: CovarianceFamily, n_features: int, step: MStep, row_weight: float) -> MStepRule:
     """The M-step of one component, in numbers."""
     prior = step.prior
     blank = family.reduce_scatter(np.zeros((n_features, n_features)), 1)
