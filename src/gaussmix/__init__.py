@@ -1,7 +1,7 @@
 """Gaussian mixtures by EM: right where others are quietly wrong, and explained.
 
-``GaussianMixture`` is the estimator; ``load`` reads a saved one back; ``plot`` draws; ``show_versions`` says
-what is installed. The command line is ``gaussmix --help``.
+``GaussianMixture`` is the estimator; ``compare`` sets two fits side by side; ``load`` reads a saved one back; ``plot`` draws; ``show_versions``
+says what is installed. The command line is ``gaussmix --help``.
 """
 
 from importlib import import_module
@@ -11,17 +11,26 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from gaussmix import plot
+    from gaussmix.estimators.comparing import compare
     from gaussmix.estimators.loading import load
     from gaussmix.estimators.mixture import GaussianMixture
     from gaussmix.versions import show_versions
 
 _HOMES = {
     "GaussianMixture": "gaussmix.estimators.mixture",
+    "compare": "gaussmix.estimators.comparing",
     "load": "gaussmix.estimators.loading",
     "show_versions": "gaussmix.versions",
 }
 
-__all__ = ["GaussianMixture", "__version__", "load", "plot", "show_versions"]
+__all__ = [
+    "GaussianMixture",
+    "__version__",
+    "compare",
+    "load",
+    "plot",
+    "show_versions",
+]
 
 
 def __getattr__(name: str) -> Any:

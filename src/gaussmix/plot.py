@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gaussmix.errors import SettingsError
 from gaussmix.report.cards import cards_of
-from gaussmix.report.plots import curves, membership, planes
+from gaussmix.report.plots import curves, membership, planes, tree
 from gaussmix.report.portrait import Portrait, portrait_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "density",
     "ellipses",
     "history",
+    "merging",
     "pairs",
     "projection",
     "responsibilities",
@@ -181,6 +182,23 @@ def bic(table: Iterable[Mapping[str, Any]], criterion: str = "bic", ax: "Axes | 
         If no fit in the table has the criterion.
     """
     return curves.draw_criterion(table, criterion, ax)
+
+
+def merging(model: "GaussianMixture", X: Any, n_clusters: int | None = None, axes: Any = None) -> Any:
+    """The tree of mergers of components, and the entropy with its elbow.
+
+    Parameters
+    ----------
+    model : GaussianMixture
+        Fitted.
+    X : array-like of shape (N, D)
+        The rows that were fitted.
+    n_clusters : int, optional
+        As in ``model.merge``.
+    axes : array (2,) of Axes, optional
+        Where to draw.
+    """
+    return tree.draw_mergers(model.merge(X, n_clusters=n_clusters), axes)
 
 
 def _drawn(draw: Callable[..., Drawn], model: "GaussianMixture", X: Any, *given: Any) -> Drawn:

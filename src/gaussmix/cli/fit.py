@@ -21,11 +21,13 @@ from gaussmix.cli.options import (
 from gaussmix.cli.progress import fit_progress, search_progress
 from gaussmix.errors import DataError, SettingsError
 from gaussmix.learning.auto_search import unannounced
+from gaussmix.learning.belief.uncertainty import DEFAULT_METHOD, METHODS, uncertainty_of
 from gaussmix.learning.search import search
 from gaussmix.modelfile import save_model
 from gaussmix.report.assignments import write_assignments
 from gaussmix.report.summary import summarise, to_saved
 from gaussmix.report.terminal import fit_report
+from gaussmix.report.uncertainty_terminal import uncertainty_report
 from gaussmix.report.words import result_console
 
 NOT_CONVERGED = 4
@@ -40,9 +42,22 @@ NOT_CONVERGED = 4
 @click.option("--assign", type=click.Path(dir_okay=False), help="Write each row's component here (CSV).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--progress", is_flag=True, help="Show what the search has tried, as it goes.")
+@click.option(
+    "--standard-errors",
+    type=click.Choice(METHODS, case_sensitive=False),
+    is_flag=False,
+    flag_value=DEFAULT_METHOD,
+    help=f"Say how sure shares, means and spreads are; without a word after it by the {DEFAULT_METHOD}.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 4 if the fit did not converge.")
 def fit(
-    output: str | None, assign: str | None, as_json: bool, progress: bool, strict: bool, **options: Any
+    output: str | None,
+    assign: str | None,
+    as_json: bool,
+    progress: bool,
+    standard_errors: str | None,
+    strict: bool,
+    **options: Any,
 ) -> None:
     """Fit a mixture of -k components to DATA and say how far to trust it.
 
@@ -62,10 +77,16 @@ def fit(
         save_model(to_saved(summary, result.mixture), output)
     if assign is not None:
         write_assignments(result.mixture, rows.matrix, assign, table.row_numbers)
-    if as_json:
-        print_json(summary.as_json())
-    else:
+    if not as_json:
         result_console().print(fit_report(summary, said=(*table.notes, *warned)))
+    document = summary.as_json()
+    if standard_errors is not None:
+        uncertainty = uncertainty_of(rows, result.mixture, settings, standard_errors)
+        document["uncertainty"] = uncertainty.as_json()
+        if not as_json:
+            result_console().print(uncertainty_report(uncertainty))
+    if as_json:
+        print_json(document)
     if not result.outcome.sound and (as_json or not sys.stdout.isatty()):
         say(f"warning: {result.outcome}")
     if strict and not result.outcome.converged:

@@ -170,7 +170,7 @@ def settings_from(options: dict[str, Any]) -> FitSettings:
     """Checked settings from a command's options."""
     return FitSettings(
         n_components=options["n_components"],
-        covariance_type=_canonical(options["covariance"]),
+        covariance_type=canonical(options["covariance"]),
         prior=options["prior"],
         tol=options.get("tol", DEFAULT_TOL),
         max_iter=options.get("max_iter", DEFAULT_MAX_ITER),
@@ -211,6 +211,19 @@ def rows_for(saved: SavedModel, data: str, drop_missing: bool) -> tuple[MemoryRo
     return MemoryRows(table.matrix, None, table.feature_names), table
 
 
+def settings_of_saved(saved: SavedModel) -> FitSettings:
+    """How a model was fitted, as far as its file says."""
+    mixture, facts = saved.mixture, saved.facts
+    return FitSettings(
+        n_components=mixture.n_components,
+        covariance_type=mixture.family.name,
+        prior=facts.get("prior", "weak") or "none",
+        reg_covar=facts.get("reg_covar", 0.0),
+        equal_weights=facts.get("equal_weights", False),
+        noise=mixture.noise is not None,
+    )
+
+
 def say(message: str) -> None:
     """Tell the person at the terminal something that is not a result."""
     click.echo(sentence_safe(as_options(message)), err=True)
@@ -239,7 +252,8 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
-def _canonical(covariance: str) -> str:
+def canonical(covariance: str) -> str:
+    """A model's name as it is written, from one in any case."""
     return next(name for name in COVARIANCES if name.lower() == covariance.lower())
 
 

@@ -9,14 +9,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import ComponentWarning, SettingsError
 from gaussmix.estimators.asked import settings_of
+from gaussmix.estimators.assessing import Assessing
+from gaussmix.estimators.fitted import Fitted
+from gaussmix.estimators.merging import Merging
 from gaussmix.estimators.notebook import NotebookPages
 from gaussmix.estimators.threads import on_threads
+from gaussmix.estimators.uncertain import Uncertain
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning import scoring
 from gaussmix.learning.em import Watch, silent
@@ -30,15 +34,13 @@ from gaussmix.learning.settings import (
     DEFAULT_N_INIT,
     DEFAULT_TOL,
 )
-from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
-from gaussmix.model.parts import parts_of
 from gaussmix.model.statistics import SufficientStatistics
 from gaussmix.modelfile import save_model
-from gaussmix.report.summary import summarise, to_saved
+from gaussmix.report.summary import to_saved
 
 
-class GaussianMixture(NotebookPages, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(Fitted, NotebookPages, Uncertain, Assessing, Merging, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by EM, with the parameters and attributes of scikit-learn's.
 
     Parameters
@@ -249,9 +251,8 @@ class GaussianMixture(NotebookPages, DensityMixin, BaseEstimator):  # type: igno
         settings = settings_of(self.get_params(deep=False), start if start is not None else previous)
         rows = self._rows(X, sample_weight, reset=True)
         result = search(rows, settings, self._watch(), self.trace)
-        self._keep(result)
-        self.summary_ = summarise(result, rows, settings, columns_named=hasattr(self, "feature_names_in_"))
-        self.labels_ = result.mixture.labels(rows.matrix)
+        self._keep(result, rows, settings, hasattr(self, "feature_names_in_"))
+        self._remember(X, sample_weight)
         self._warn(result)
         return self
 
@@ -342,37 +343,6 @@ class GaussianMixture(NotebookPages, DensityMixin, BaseEstimator):  # type: igno
     def _scores(self, X: Any, sample_weight: Any) -> scoring.Scores:
         mixture = self._mixture()
         return scoring.score_rows(mixture, self._rows(X, sample_weight, reset=False))
-
-    def _mixture(self) -> Mixture:
-        check_is_fitted(self, "means_")
-        # What was fitted, not what set_params may have been told since.
-        family = covariance_family(getattr(self, "_fitted_covariance_type", self.covariance_type))
-        noise, n_given = getattr(self, "noise_", None), getattr(self, "_n_given", 0)
-        return Mixture(self.weights_, self.means_, self.covariances_, family, noise, n_given)
-
-    def _keep(self, result: FitResult) -> None:
-        self._set_mixture(result.mixture)
-        history = result.history
-        self.converged_ = result.outcome.converged
-        self.outcome_ = result.outcome
-        self.search_ = result.search
-        self.n_iter_ = result.n_iterations
-        self.lower_bounds_ = [value / history.row_weight for value in history.log_likelihoods]
-        self.lower_bound_ = self.lower_bounds_[-1]
-        if self.trace:
-            self.trace_ = result.trace
-        elif hasattr(self, "trace_"):
-            del self.trace_
-
-    def _set_mixture(self, mixture: Mixture) -> None:
-        self._fitted_covariance_type = mixture.family.name
-        self.noise_, self._n_given = mixture.noise, mixture.n_given
-        self.weights_ = mixture.weights.copy()
-        self.means_ = mixture.means.copy()
-        self.covariances_ = mixture.covariances.copy()
-        self.precisions_cholesky_ = mixture.precision_factors.copy()
-        self.precisions_ = mixture.precisions
-        self.volumes_, self.shapes_, self.orientations_ = parts_of(mixture)
 
     def _watch(self) -> Watch:
         if not self.verbose:

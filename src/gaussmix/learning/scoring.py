@@ -71,6 +71,16 @@ def aic(log_likelihood: float, n_parameters: int) -> float:
     return -2.0 * log_likelihood + 2.0 * n_parameters
 
 
+def aicc(log_likelihood: float, n_parameters: int, row_weight: float) -> float:
+    """AIC corrected for few rows, AIC + 2 p (p + 1) / (n - p - 1), infinite for n <= p + 1.
+
+    Hurvich and Tsai, Biometrika 76 (1989) 297.
+    """
+    left = row_weight - n_parameters - 1.0
+    correction = 2.0 * n_parameters * (n_parameters + 1.0) / left if left > 0.0 else np.inf
+    return float(aic(log_likelihood, n_parameters) + correction)
+
+
 def icl(log_likelihood: float, n_parameters: int, row_weight: float, log_certainty: float) -> float:
     """Integrated completed likelihood: BIC - 2 sum log(largest responsibility), lower is better.
 

@@ -51,6 +51,7 @@ def as_options(text: str) -> str:
 _OPTIONS = {
     "prior='weak'": "--prior weak",
     "covariance 'diag'": "--covariance diag",
+    "covariance_types must": "--models must",
     "covariance_type": "--covariance",
     "n_samples=": "",
     "n_components=": "",
@@ -60,6 +61,13 @@ _OPTIONS = {
     "n_init": "--n-init",
     "init_params": "--init",
     "tol must": "--tol must",
+    "n_clusters must": "--clusters must",
+    "n_replicates must": "--replicates must",
+    "method='bootstrap'": "--standard-errors bootstrap",
+    "parsimony must": "--parsimony must",
+    "level must": "--level must",
+    "n_folds must": "--folds must",
+    "n_repeats must": "--repeats must",
     "seed must": "--seed must",
 }
 
