@@ -1,6 +1,8 @@
 """Gaussian mixtures by EM: right where others are quietly wrong, and explained.
 
-``GaussianMixture`` is the estimator; ``compare`` sets two fits side by side; ``load`` reads a saved one back; ``plot`` draws; ``show_versions``
+``GaussianMixture`` is the estimator; ``select`` finds the number of components and the model, and
+``SelectedGaussianMixture`` does so as an estimator; ``bootstrap_test`` tests for one component more;
+``compare`` sets two fits side by side; ``load`` reads a saved one back; ``plot`` draws; ``show_versions``
 says what is installed. The command line is ``gaussmix --help``.
 """
 
@@ -14,21 +16,29 @@ if TYPE_CHECKING:
     from gaussmix.estimators.comparing import compare
     from gaussmix.estimators.loading import load
     from gaussmix.estimators.mixture import GaussianMixture
+    from gaussmix.estimators.selected import SelectedGaussianMixture
+    from gaussmix.estimators.selecting import bootstrap_test, select
     from gaussmix.versions import show_versions
 
 _HOMES = {
     "GaussianMixture": "gaussmix.estimators.mixture",
+    "SelectedGaussianMixture": "gaussmix.estimators.selected",
+    "bootstrap_test": "gaussmix.estimators.selecting",
     "compare": "gaussmix.estimators.comparing",
     "load": "gaussmix.estimators.loading",
+    "select": "gaussmix.estimators.selecting",
     "show_versions": "gaussmix.versions",
 }
 
 __all__ = [
     "GaussianMixture",
+    "SelectedGaussianMixture",
     "__version__",
+    "bootstrap_test",
     "compare",
     "load",
     "plot",
+    "select",
     "show_versions",
 ]
 

@@ -15,6 +15,8 @@ USAGE, DATA, FIT, MODEL_FILE, INTERRUPTED = 2, 3, 4, 5, 130
 COMMANDS = {
     "demo": "The worked example: ten heights, every step of EM, and what to make of them.",
     "fit": "Fit a mixture to a table and say how far to trust it.",
+    "select": "Find the number of groups and the model, and say how clearly.",
+    "test": "Test whether there is one more group, by simulation.",
     "explain": "Write EM out as one would by hand, with the numbers substituted.",
     "predict": "Assign rows to the components of a fitted model.",
     "check": "Say how far to believe a model: rows, pairs of components, and as a whole.",

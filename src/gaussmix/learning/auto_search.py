@@ -169,6 +169,8 @@ class AutoSearch:
 
     def _repaired(self, best: Fit) -> Fit:
         """Where moves lead from a fit, until they have found nothing better for a while."""
+        if self.effort.patience == 0:
+            return best
         fruitless = 0
         possible = iter(self._moves(best))
         most = max(self.effort.tried, self.settings.n_components if self.effort.thorough else 0)

@@ -127,10 +127,10 @@ def beside_neighbours(effort: Effort, alone: bool) -> Effort:
     less = replace(
         effort,
         agglomerations=1,
-        tries=1 if dear else 2,
+        tries=0 if dear else 2,
         scaled=1,
         tries_of_one=3,
-        rounds=((2, 4), (8, 2)) if dear else ((10, 4), (20, 2)),
+        rounds=((2, 3), (6, 2)) if dear else ((10, 4), (20, 2)),
         patience=0 if dear else 1,
         agreeing=1,
         again=False,
@@ -139,8 +139,15 @@ def beside_neighbours(effort: Effort, alone: bool) -> Effort:
     )
     if not alone:
         return less
+    first = 4 if dear else 8
     return replace(
-        less, agglomerations=0, tries=0, scaled=0, tries_of_one=0, rounds=((1, 4), *less.rounds), patience=0
+        less,
+        agglomerations=0,
+        tries=0,
+        scaled=0,
+        tries_of_one=0,
+        rounds=((0, first), *less.rounds),
+        patience=0,
     )
 
 

@@ -199,8 +199,9 @@ def contenders(
         for origin, start, climber in zip(origins, starts, climb(judges.rows, starts, step, 0), strict=True)
     ]
     for n_steps, n_left in effort.rounds:
-        climbers = climb_further(judges.rows, [contender.climber for contender in left], step, n_steps)
-        left = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
+        if n_steps:
+            climbers = climb_further(judges.rows, [contender.climber for contender in left], step, n_steps)
+            left = [replace(before, climber=climber) for before, climber in zip(left, climbers, strict=True)]
         left = different(judges, left, n_left)
     return left, len(starts)
 

@@ -1,0 +1,1 @@
+"""Which model, and how many components; and whether there is one more."""
