@@ -354,7 +354,7 @@ def test_the_command(data_folder, tmp_path, opened, capsys):
     assert "gaussmix report faithful.csv -k 2 -o report.html" in page.inner_text("#reproduce")
     GaussianMixture(2).fit(np.loadtxt(data, delimiter=",", skiprows=1)).save(model)
     for arguments, code in (
-        (["report", data, "-o", str(out)], 2),
+        (["report", data, "--means", "1,2", "-o", str(out)], 2),
         (["report", data, "-k", "2", "-o", data], 3),
         (["report", "a", "b", "c", "-o", str(out)], 2),
         (["report", str(model), data, "-k", "2", "-o", str(out)], 2),

@@ -3,7 +3,7 @@
 import click
 
 from gaussmix.cli.fit import refuse_overwriting
-from gaussmix.cli.report import write_report
+from gaussmix.cli.report import Told, write_report
 from gaussmix.report.failure_lab import failure_lab
 from gaussmix.report.words import result_console
 from gaussmix.report.worked_example import tell_worked_example
@@ -25,4 +25,4 @@ def demo(steps: int, html: str | None) -> None:
         console.print(part)
     if html is not None:
         summary, playback, others = failure_lab()
-        write_report(html, "The worked example: ten heights, two groups", summary, playback, others)
+        write_report(html, "The worked example: ten heights, two groups", Told(summary, playback), others)

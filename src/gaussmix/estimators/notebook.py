@@ -14,9 +14,11 @@ from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import TraceStep
 from gaussmix.learning.scoring import score_rows
+from gaussmix.learning.settings import FitSettings
 from gaussmix.model.maximise import MStep
 from gaussmix.model.mixture import Mixture
 from gaussmix.modelfile import replaced_file
+from gaussmix.report.examination import examined
 from gaussmix.report.html.page import origin_of, report_page
 from gaussmix.report.html.playback import playback_of
 from gaussmix.report.html.snippet import snippet
@@ -57,7 +59,9 @@ class _Fitted(Protocol):
 class NotebookPages:
     """What a ``GaussianMixture`` shows of itself."""
 
-    def report(self, X: Any, sample_weight: Any = None, title: str = "Gaussian mixture") -> Report:
+    def report(
+        self, X: Any, sample_weight: Any = None, title: str = "Gaussian mixture", test: bool = True
+    ) -> Report:
         """Make a page of the fit and the rows: verdict, components, every row's computation.
 
         Parameters
@@ -68,6 +72,8 @@ class NotebookPages:
             Their weights, if they were fitted with weights.
         title : str
             Above the page.
+        test : bool
+            Whether to test that the rows are Gaussian groups, which takes some hundred fits.
 
         Returns
         -------
@@ -75,7 +81,7 @@ class NotebookPages:
             A notebook shows it as the last value of a cell; ``save(path)`` writes one HTML file that needs
             no network. With ``trace=True`` it plays the fit back, else it shows where the fit ended.
         """
-        return _report_of(cast("_Fitted", self), X, sample_weight, title)
+        return _report_of(cast("_Fitted", self), X, sample_weight, title, test)
 
     def _html_repr(self) -> str:
         # scikit-learn's own for one that has not been fitted: a diagram of its parameters.
@@ -83,7 +89,7 @@ class NotebookPages:
         return str(super()._html_repr()) if summary is None else snippet(summary)  # type: ignore[misc]
 
 
-def _report_of(model: _Fitted, X: Any, sample_weight: Any, title: str) -> Report:
+def _report_of(model: _Fitted, X: Any, sample_weight: Any, title: str, test: bool) -> Report:
     mixture = model._mixture()
     rows = model._rows(X, sample_weight, reset=False)
     with warnings.catch_warnings():
@@ -99,5 +105,17 @@ def _report_of(model: _Fitted, X: Any, sample_weight: Any, title: str) -> Report
             trace = (TraceStep(getattr(model, "n_iter_", 0), mixture, likelihood, likelihood),)
         collapsed = model.summary_.facts.get("outcome") == OutcomeKind.DEGENERATE_COMPONENT.value
         playback = playback_of(rows, trace, step, collapsed=collapsed)
+        found = None if collapsed else examined(rows, mixture, _settings(model, mixture), tested=test)
     origin = origin_of(title, f"{model!r}.report(X)")
-    return Report(report_page(seen_on(model.summary_, mixture, rows), playback, origin))
+    summary = seen_on(model.summary_, mixture, rows)
+    return Report(report_page(summary, playback, origin, examination=found))
+
+
+def _settings(model: _Fitted, mixture: Mixture) -> FitSettings:
+    """What was fitted, not what set_params may have been told since."""
+    fitted = {
+        "n_components": mixture.n_components,
+        "covariance_type": mixture.family.name,
+        "noise": mixture.noise is not None,
+    }
+    return settings_of({**model.get_params(deep=False), **fitted}, None)

@@ -1,5 +1,6 @@
 """The answer in plain words, before any number is asked for."""
 
+from gaussmix.report.examination import Examination
 from gaussmix.report.summary import FitSummary
 from gaussmix.report.words import as_options, percent, plural, sentence_safe
 
@@ -7,8 +8,11 @@ from gaussmix.report.words import as_options, percent, plural, sentence_safe
 SLIGHT, CLEAR = 2.0, 10.0
 
 
-def verdict(summary: FitSummary) -> list[str]:
-    """Which groups, how sure, is there more than one, what is odd, and how it ended: a sentence each."""
+def verdict(summary: FitSummary, found: Examination | None = None) -> list[str]:
+    """Which groups, how sure, is there more than one, what is odd, and how it ended: a sentence each.
+
+    With an examination, whether the rows are Gaussian groups, too, and how the number was chosen.
+    """
     facts = summary.facts
     sentences = [_groups(summary)]
     if not facts:
@@ -18,8 +22,13 @@ def verdict(summary: FitSummary) -> list[str]:
         sentences.append(
             f"{percent(facts['sure_share'])} of rows belong to {where} with 95% certainty or more."
         )
-        if facts.get("bic_of_one_component") is not None:
-            sentences.append(_more_than_one(summary))
+    if found is not None and found.selection is not None:
+        sentences.append(as_options(found.selection.choice.sentences[0]))
+    elif summary.n_components > 1 and facts.get("bic_of_one_component") is not None:
+        sentences.append(_more_than_one(summary))
+    if found is not None and found.goodness is not None and found.goodness.gaussian is False:
+        p_value = f"p = {found.goodness.p_value:.2g}"
+        sentences.append(f"Tested, these rows are not quite Gaussian groups ({p_value}).")
     if facts["n_unexplained"]:
         rows = plural(facts["n_unexplained"], "row")
         verb = "is" if facts["n_unexplained"] == 1 else "are"

@@ -8,6 +8,15 @@ from html import escape
 from importlib.resources import files
 
 from gaussmix.report.cards import Card, cards_of
+from gaussmix.report.examination import Examination
+from gaussmix.report.html.examination import (
+    certainty_section,
+    description_section,
+    merging_section,
+    paragraph,
+    section,
+    selection_section,
+)
 from gaussmix.report.html.playback import Playback
 from gaussmix.report.summary import FitSummary
 from gaussmix.report.verdict import said_in_verdict, verdict
@@ -49,7 +58,11 @@ class Story:
 
 
 def report_page(
-    summary: FitSummary, playback: Playback, origin: Origin, others: tuple[Story, ...] = ()
+    summary: FitSummary,
+    playback: Playback,
+    origin: Origin,
+    others: tuple[Story, ...] = (),
+    examination: Examination | None = None,
 ) -> str:
     """The whole file.
 
@@ -60,6 +73,8 @@ def report_page(
     origin : Origin
     others : tuple of Story
         More fits to choose from, of as many features.
+    examination : Examination, optional
+        How far to believe the fit.
 
     Returns
     -------
@@ -76,11 +91,11 @@ def report_page(
     facts = json.dumps({"stories": told}, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
     title = escape(_cut(sentence_safe(origin.title), TITLE_LENGTH))
     sections = [
-        _verdict(summary),
+        _verdict(summary, examination),
         _cards(summary),
         _playback(summary, stories),
         _climb(playback),
-        _comparison(summary),
+        *_believed(summary, examination),
         _odd(summary),
         _reproduce(summary, origin),
     ]
@@ -141,28 +156,15 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _section(identity: str, heading: str, *parts: str) -> str:
-    body = "\n".join(part for part in parts if part)
-    opened = f'<section id="{identity}" aria-labelledby="{identity}-heading">'
-    return f'{opened}\n<h2 id="{identity}-heading">{heading}</h2>\n{body}\n</section>'
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    if not text:
-        return ""
-    named = f' class="{kind}"' if kind else ""
-    return f'<p{named} dir="auto">{escape(sentence_safe(text))}</p>'
-
-
-def _verdict(summary: FitSummary) -> str:
-    sentences = "".join(f'<li dir="auto">{escape(sentence)}</li>' for sentence in verdict(summary))
-    notes = "".join(_paragraph(note, "doubt") for note in summary.notes if not said_in_verdict(note))
-    return _section("verdict", "In plain words", f'<ul class="verdict">{sentences}</ul>', notes)
+def _verdict(summary: FitSummary, found: Examination | None) -> str:
+    sentences = "".join(f'<li dir="auto">{escape(sentence)}</li>' for sentence in verdict(summary, found))
+    notes = "".join(paragraph(note, "doubt") for note in summary.notes if not said_in_verdict(note))
+    return section("verdict", "In plain words", f'<ul class="verdict">{sentences}</ul>', notes)
 
 
 def _cards(summary: FitSummary) -> str:
     cards = "\n".join(_card(card) for card in cards_of(summary))
-    return _section("components", "The components", f'<div class="cards">{cards}</div>')
+    return section("components", "The components", f'<div class="cards">{cards}</div>')
 
 
 def _card(card: Card) -> str:
@@ -177,9 +179,9 @@ def _card(card: Card) -> str:
             f'<article class="card c{(card.number - 1) % COLOURS}">',
             f"<h3>Component {card.number}: {escape(percent(card.share))}{held}</h3>",
             f"<dl>{values}</dl>",
-            _paragraph(f"and {left} more features" if left > 0 else "", "hint"),
-            _paragraph(card.apart),
-            _paragraph(card.doubt, "doubt"),
+            paragraph(f"and {left} more features" if left > 0 else "", "hint"),
+            paragraph(card.apart),
+            paragraph(card.doubt, "doubt"),
             "</article>",
         ]
     )
@@ -201,7 +203,7 @@ def _playback(summary: FitSummary, stories: tuple[Story, ...]) -> str:
     body = body.replace("<!-- selects -->", f'<div class="controls">{across}{up}</div>' if many else "")
     body = body.replace("<!-- caption -->", caption)
     without = "Without JavaScript the playback is not shown; all else stands on this page."
-    return _section("playback", "EM, step by step", body) + f"\n<noscript><p>{without}</p></noscript>"
+    return section("playback", "EM, step by step", body) + f"\n<noscript><p>{without}</p></noscript>"
 
 
 def _stories(stories: tuple[Story, ...]) -> str:
@@ -215,16 +217,27 @@ def _stories(stories: tuple[Story, ...]) -> str:
 def _climb(playback: Playback) -> str:
     if len(playback.steps) < 2:
         return ""
-    return _section(
+    return section(
         "climb",
         "The climb",
         '<svg id="curve" role="img" aria-label="What EM climbs, by iteration"></svg>',
-        _paragraph(
+        paragraph(
             "What EM climbs never falls: the log-likelihood, and with a prior its log density besides. "
             "A click goes to that iteration.",
             "caption",
         ),
     )
+
+
+def _believed(summary: FitSummary, found: Examination | None) -> list[str]:
+    if found is None:
+        return [_comparison(summary)]
+    return [
+        selection_section(found) or _comparison(summary),
+        description_section(found),
+        certainty_section(found),
+        merging_section(found),
+    ]
 
 
 def _comparison(summary: FitSummary) -> str:
@@ -237,7 +250,7 @@ def _comparison(summary: FitSummary) -> str:
     ]
     body = "".join(f'<tr><th scope="row">{name}</th><td>{value:.3f}</td></tr>' for name, value in rows)
     head = '<tr><th scope="col">mixture</th><th scope="col">BIC (lower is better)</th></tr>'
-    return _section(
+    return section(
         "comparison",
         "How many components",
         f'<div class="wide"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>',
@@ -250,10 +263,10 @@ def _odd(summary: FitSummary) -> str:
         return ""
     listed = ", ".join(str(row) for row in summary.facts["unexplained_rows"])
     more = " and others" if count > len(summary.facts["unexplained_rows"]) else ""
-    return _section(
+    return section(
         "odd",
         "Rows that no component explains",
-        _paragraph(f"{count:,} in all, farther out than 99.99 % of a component's rows: row {listed}{more}."),
+        paragraph(f"{count:,} in all, farther out than 99.99 % of a component's rows: row {listed}{more}."),
     )
 
 
@@ -277,9 +290,9 @@ def _reproduce(summary: FitSummary, origin: Origin) -> str:
         for name, value in details
     )
     searched = facts.get("search")
-    return _section(
+    return section(
         "reproduce",
         "How to make this again",
         f'<div class="wide"><table><tbody>{body}</tbody></table></div>',
-        _paragraph(searched["sentence"] if searched else ""),
+        paragraph(searched["sentence"] if searched else ""),
     )
