@@ -69,9 +69,49 @@ void climbs(FactorForm form, ScatterKind kind) {
     check(near(total, 1.0, 1.0), "weights add up to 1");
 }
 
+// Mixtures of several tables climb as if each table were alone.
+void climbs_on_tables() {
+    const int64_t n = 60, d = 2, k = 2, m = 3, tables = 4;
+    Problem p = random_problem(tables * n, d, k, FactorForm::diagonal, ScatterKind::diagonal, true);
+    const std::vector<double> blank(size_t(d), 0.0), anchor(size_t(d * d), 0.0), resolution(size_t(d), 0.0);
+    const MStepRule rule{0.0, blank.data(), blank.data(), 0.0, anchor.data(), resolution.data(), 1e-15, 0.0};
+    struct State {
+        std::vector<double> weights, means, covariances, objectives, counts, squared;
+        Climbers climbers(int64_t n_mixtures) {
+            return {weights.data(),    means.data(),  covariances.data(), FactorForm::diagonal, n_mixtures, 2,
+                    objectives.data(), counts.data(), squared.data()};
+        }
+    };
+    const auto state = [&](int64_t n_mixtures, int64_t first) {
+        State made{std::vector<double>(size_t(n_mixtures * k), 0.5),
+                   {},
+                   std::vector<double>(size_t(n_mixtures * k * d), 1.5),
+                   std::vector<double>(size_t(n_mixtures)),
+                   std::vector<double>(size_t(n_mixtures * k)),
+                   std::vector<double>(size_t(n_mixtures * k))};
+        for (int64_t i = 0; i < n_mixtures * k * d; ++i)
+            made.means.push_back(std::sin(double(first * k * d + i)));
+        return made;
+    };
+    State together = state(tables * m, 0);
+    Climbers all = together.climbers(tables * m);
+    check(climb(rows_of(p, p.rows), tables, rule, 5, all, 3, [] { return false; }), "tables end");
+    bool same = true;
+    for (int64_t t = 0; t < tables; ++t) {
+        State alone = state(m, t * m);
+        Climbers own = alone.climbers(m);
+        const Rows<double> table{p.rows.data() + t * n * d, n, d, d, 1, p.weights.data() + t * n};
+        climb(table, 1, rule, 5, own, 1, [] { return false; });
+        for (int64_t i = 0; i < m; ++i)
+            same = same && alone.objectives[size_t(i)] == together.objectives[size_t(t * m + i)];
+    }
+    check(same, "each table by itself");
+}
+
 } // namespace
 
 void test_climbs() {
+    climbs_on_tables();
     for (const int64_t d : {1, 2, 7, 20})
         precision_factors(d);
     climbs(FactorForm::full, ScatterKind::full);
