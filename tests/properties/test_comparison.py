@@ -13,7 +13,8 @@ from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import SettingsError
 from gaussmix.estimators.comparing import compare
-from gaussmix.learning.clusters.comparison import Side, adjusted_rand, compare_mixtures, with_features
+from gaussmix.learning.clusters.compared import Side
+from gaussmix.learning.clusters.comparison import adjusted_rand, compare_mixtures, with_features
 from gaussmix.model.alignment import aligned, bhattacharyya_distances, hellinger_distances
 from gaussmix.model.covariances import FAMILIES, covariance_family
 from gaussmix.model.mixture import Mixture, Noise

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from gaussmix.cli.options import print_json, rows_for
-from gaussmix.learning.clusters.comparison import Side, compare_mixtures
+from gaussmix.learning.clusters.compared import Side
+from gaussmix.learning.clusters.comparison import compare_mixtures
 from gaussmix.learning.settings import DEFAULT_SEED
 from gaussmix.modelfile import SavedModel, load_model
 from gaussmix.report.comparison_terminal import comparison_json, comparison_report

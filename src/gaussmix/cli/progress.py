@@ -1,12 +1,13 @@
 """A progress bar for fits that take long, on a terminal only."""
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.learning.em import Watch, silent
 from gaussmix.learning.history import History
@@ -16,6 +17,7 @@ from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 QUIET_SECONDS = 0.5
+INTERRUPTED = 130
 
 
 def search_progress(entry: SearchEntry) -> None:
@@ -48,3 +50,27 @@ def fit_progress() -> Iterator[Watch]:
             progress.update(task, description=words, visible=True)
 
         yield show
+
+
+@contextmanager
+def progress_bar(of_what: str = "fits") -> Iterator[Callable[[int, int], None]]:
+    """Show how much is done, on a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, of: None  # noqa: ARG005
+        return
+    columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn(of_what), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        yield show
+
+
+def exit_if(interrupted: bool) -> None:
+    """Say that only a part was done, and exit as an interrupted command does."""
+    if interrupted:
+        click.echo("Interrupted: this is what was done by then.", err=True)
+        sys.exit(INTERRUPTED)

@@ -21,8 +21,8 @@ from gaussmix.cli.options import (
     stop_options,
     table_options,
 )
-from gaussmix.cli.progress import fit_progress
-from gaussmix.cli.select import models_of, progress_bar
+from gaussmix.cli.progress import fit_progress, progress_bar
+from gaussmix.cli.select import models_of
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import SettingsError
 from gaussmix.learning.auto_search import Neighbours

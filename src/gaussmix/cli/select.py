@@ -1,14 +1,9 @@
 """``gaussmix select``: which model, and how many groups."""
 
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.fit import refuse_overwriting
 from gaussmix.cli.options import (
@@ -18,12 +13,11 @@ from gaussmix.cli.options import (
     notes_of_warnings,
     print_json,
     rows_from,
-    say,
     stop_options,
 )
+from gaussmix.cli.progress import exit_if, progress_bar
 from gaussmix.errors import SettingsError
 from gaussmix.learning.selection.cells import CRITERIA, NOT_DECISIVE, SelectionSettings, models_for
-from gaussmix.learning.selection.grid import Announce, unannounced
 from gaussmix.learning.selection.grid import select as select_models
 from gaussmix.learning.settings import DEFAULT_SEED, PRIORS, FitSettings
 from gaussmix.modelfile import save_model
@@ -32,7 +26,6 @@ from gaussmix.report.selection_terminal import selection_report
 from gaussmix.report.summary import summarise, to_saved
 from gaussmix.report.words import result_console
 
-INTERRUPTED = 130
 COUNTS = "1:9"
 
 
@@ -124,9 +117,7 @@ def select(
         print_json(summary.as_json())
     else:
         result_console().print(selection_report(summary))
-    if selection.interrupted:
-        say("Interrupted: this is what was done by then.")
-        sys.exit(INTERRUPTED)
+    exit_if(selection.interrupted)
 
 
 def counts_of(text: str) -> tuple[int, ...]:
@@ -156,20 +147,3 @@ def models_of(text: str) -> "str | list[str]":
     by_lower = {name.lower(): name for name in COVARIANCES}
     names = [name.strip() for name in text.split(",") if name.strip()]
     return [by_lower.get(name.lower(), name) for name in names]
-
-
-@contextmanager
-def progress_bar(of_what: str = "fits") -> Iterator[Announce]:
-    """Show how much is done, on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield unannounced
-        return
-    columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn(of_what), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def show(done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of)
-
-        yield show

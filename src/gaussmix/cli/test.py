@@ -1,6 +1,5 @@
 """``gaussmix test``: whether there is one more group."""
 
-import sys
 from typing import Any
 
 import click
@@ -12,9 +11,9 @@ from gaussmix.cli.options import (
     notes_of_warnings,
     print_json,
     rows_from,
-    say,
 )
-from gaussmix.cli.select import INTERRUPTED, counts_of, progress_bar
+from gaussmix.cli.progress import exit_if, progress_bar
+from gaussmix.cli.select import counts_of
 from gaussmix.learning.selection.likelihood_ratio import DEFAULT_REPLICATES, DEFAULT_TEST_LEVEL, ratio_tests
 from gaussmix.learning.settings import DEFAULT_SEED, PRIORS, FitSettings
 from gaussmix.report.ratio_terminal import ratio_report
@@ -66,6 +65,4 @@ def test(counts: str, covariance: str, replicates: int, level: float, as_json: b
         print_json(tests.as_json())
     else:
         result_console().print(ratio_report(tests))
-    if tests.interrupted:
-        say("Interrupted: this is what was done by then.")
-        sys.exit(INTERRUPTED)
+    exit_if(tests.interrupted)

@@ -4,7 +4,8 @@ from typing import Any
 
 from gaussmix.estimators.mixture import GaussianMixture
 from gaussmix.estimators.threads import on_threads
-from gaussmix.learning.clusters.comparison import Comparison, Side, compare_mixtures
+from gaussmix.learning.clusters.compared import Side
+from gaussmix.learning.clusters.comparison import Comparison, compare_mixtures
 
 
 def compare(a: GaussianMixture, b: GaussianMixture, X: Any = None, sample_weight: Any = None) -> Comparison:

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gaussmix.learning.clusters.comparison import Comparison, ComponentPair
+from gaussmix.learning.clusters.compared import ComponentPair
+from gaussmix.learning.clusters.comparison import Comparison
 from gaussmix.report.words import clean, number, percent, plural, sentence_safe, significant
 
 JSON_SCHEMA, JSON_VERSION = "gaussmix-compare", 1

@@ -1,13 +1,9 @@
 """What came of a comparison, in a sentence."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gaussmix.kernels.contract import FloatArray
-
-if TYPE_CHECKING:
-    from gaussmix.learning.clusters.comparison import Comparison
+from gaussmix.learning.clusters.compared import Compared
 
 # Differences up to this, as between fits that stop a little earlier or later, are nearly none.
 CLOSE = 1e-3
@@ -17,7 +13,7 @@ SAME_GROUPS = 0.9
 WITHIN = 0.8
 
 
-def in_words(comparison: "Comparison") -> str:
+def in_words(comparison: Compared) -> str:
     """The same to rounding, the same groups, one a refinement of the other, or neither."""
     if comparison.same:
         return "A and B are the same to rounding."
@@ -41,11 +37,11 @@ def in_words(comparison: "Comparison") -> str:
     )
 
 
-def _shared(comparison: "Comparison") -> str:
+def _shared(comparison: Compared) -> str:
     return f"{_percent(comparison.shared)} of rows are in components that stand for each other"
 
 
-def _apart(comparison: "Comparison") -> str:
+def _apart(comparison: Compared) -> str:
     """Where weights and means differ most."""
     pairs = comparison.pairs
     heavier = max(pairs, key=lambda pair: abs(pair.weights[1] - pair.weights[0]))
@@ -60,21 +56,21 @@ def _apart(comparison: "Comparison") -> str:
     )
 
 
-def _left_over(comparison: "Comparison") -> str:
+def _left_over(comparison: Compared) -> str:
     """Components without a counterpart: ``component 3 of A (4.0%)``."""
     left = [("A", comparison.a.weights[k], k) for k in comparison.only_a]
     left += [("B", comparison.b.weights[k], k) for k in comparison.only_b]
     return _joined([f"component {k + 1} of {side} ({_percent(float(weight))})" for side, weight, k in left])
 
 
-def _splits(comparison: "Comparison") -> str:
+def _splits(comparison: Compared) -> str:
     """``A splits component 2 of B into its components 2 and 3.``, if that is what happened."""
     if comparison.a.n_components > comparison.b.n_components:
         return _split_of(comparison.agreement.table, "A", "B", comparison)
     return _split_of(comparison.agreement.table.T, "B", "A", comparison)
 
 
-def _split_of(table: FloatArray, finer: str, coarser: str, comparison: "Comparison") -> str:
+def _split_of(table: FloatArray, finer: str, coarser: str, comparison: Compared) -> str:
     mixtures = {"A": comparison.a, "B": comparison.b}
     cells = table[: mixtures[finer].n_components, : mixtures[coarser].n_components]
     parents, filled = cells.argmax(axis=1), table[: len(cells)].sum(axis=1) > 0.0
