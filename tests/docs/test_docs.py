@@ -68,7 +68,7 @@ def test_the_gallery_shows_what_its_code_draws(beside_the_data):
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), namespace)
     shown = re.findall(r"\]\(images/(gallery-\w+\.png)\)", page.read_text())
-    assert len(shown) == len(set(shown)) == 9
+    assert len(shown) == len(set(shown)) == 10
     for name in shown:
         drawn, kept = (imread(folder / "docs" / "images" / name)[..., :3] for folder in (Path(), ROOT))
         assert drawn.shape == kept.shape
