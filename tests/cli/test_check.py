@@ -116,3 +116,13 @@ def test_nothing_is_overwritten(run, iris_model, data_folder):
     assert done.code == 3
     assert "choose another name" in done.err
     assert iris_model.read_bytes() == before
+
+
+def test_fit_checks_what_it_has_fitted(run, data_folder):
+    done = run("fit", data_folder / "iris.csv", "-k", "3", "--check")
+    assert done.code == 0
+    assert "Classification entropy" in done.out
+    assert "cluster 1" in done.out
+    document = run("fit", data_folder / "iris.csv", "-k", "3", "--check", "--json").json
+    assert document["check"]["rows"]["n"] == 150
+    assert document["check"]["goodness_of_fit"]["p_value"] > 0.05

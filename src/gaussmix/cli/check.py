@@ -1,15 +1,17 @@
 """``gaussmix check``: how far to believe a fitted model, of rows, pairs of components, and as a whole."""
 
+from dataclasses import replace
+
 import click
 
 from gaussmix.cli.fit import refuse_overwriting
 from gaussmix.cli.options import print_json, rows_for, say, settings_of_saved
-from gaussmix.learning.belief.goodness import DEFAULT_REPLICATES, goodness_of_fit
-from gaussmix.learning.belief.rowfacts import DEFAULT_LEVEL, classification_entropy, row_facts
+from gaussmix.errors import SettingsError
+from gaussmix.learning.belief.goodness import DEFAULT_REPLICATES
+from gaussmix.learning.belief.rowfacts import DEFAULT_LEVEL
 from gaussmix.learning.settings import DEFAULT_SEED
-from gaussmix.model.overlap import overlap_of
 from gaussmix.modelfile import load_model
-from gaussmix.report.check_terminal import CheckUp, check_report
+from gaussmix.report.check_terminal import check_report, check_up
 from gaussmix.report.rowfacts_file import write_row_facts
 from gaussmix.report.words import result_console
 
@@ -60,19 +62,13 @@ def check(
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
     rows, table = rows_for(saved, data, drop_missing)
-    facts = row_facts(saved.mixture, rows.matrix, None, level)
-    goodness = (
-        None if no_test else goodness_of_fit(saved.mixture, rows, settings_of_saved(saved), replicates, seed)
-    )
-    found = CheckUp(
-        classification_entropy(saved.mixture, rows),
-        overlap_of(saved.mixture),
-        facts,
-        goodness,
-        table.row_numbers,
-    )
+    settings = replace(settings_of_saved(saved), seed=seed)
+    n_replicates = 0 if no_test else replicates
+    if not no_test and replicates < 1:
+        raise SettingsError(f"n_replicates must be a whole number, at least 1; got {replicates}")
+    found = check_up(rows, saved.mixture, settings, level, n_replicates, table.row_numbers)
     if output is not None:
-        write_row_facts(facts, output, table.row_numbers)
+        write_row_facts(found.rows, output, table.row_numbers)
         say(f"Rows: {output}")
     if as_json:
         print_json(found.as_json())

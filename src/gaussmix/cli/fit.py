@@ -22,9 +22,12 @@ from gaussmix.cli.progress import fit_progress, search_progress
 from gaussmix.errors import DataError, SettingsError
 from gaussmix.learning.auto_search import unannounced
 from gaussmix.learning.belief.uncertainty import DEFAULT_METHOD, METHODS, uncertainty_of
+from gaussmix.learning.clusters.merging import merge_components
 from gaussmix.learning.search import search
 from gaussmix.modelfile import save_model
 from gaussmix.report.assignments import write_assignments
+from gaussmix.report.check_terminal import check_report, check_up
+from gaussmix.report.merging_terminal import mergers_report
 from gaussmix.report.summary import summarise, to_saved
 from gaussmix.report.terminal import fit_report
 from gaussmix.report.uncertainty_terminal import uncertainty_report
@@ -49,6 +52,7 @@ NOT_CONVERGED = 4
     flag_value=DEFAULT_METHOD,
     help=f"Say how sure shares, means and spreads are; without a word after it by the {DEFAULT_METHOD}.",
 )
+@click.option("--check", is_flag=True, help="Say whether it describes the rows, and what overlaps.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if the fit did not converge.")
 def fit(
     output: str | None,
@@ -56,6 +60,7 @@ def fit(
     as_json: bool,
     progress: bool,
     standard_errors: str | None,
+    check: bool,
     strict: bool,
     **options: Any,
 ) -> None:
@@ -85,6 +90,13 @@ def fit(
         document["uncertainty"] = uncertainty.as_json()
         if not as_json:
             result_console().print(uncertainty_report(uncertainty))
+    if check:
+        found = check_up(rows, result.mixture, settings, row_numbers=table.row_numbers)
+        document["check"] = found.as_json()
+        if not as_json:
+            result_console().print(check_report(found))
+            if result.mixture.n_components > 2:
+                result_console().print(mergers_report(merge_components(result.mixture, rows)))
     if as_json:
         print_json(document)
     if not result.outcome.sound and (as_json or not sys.stdout.isatty()):

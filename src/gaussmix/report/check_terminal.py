@@ -8,9 +8,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gaussmix.data.memory import MemoryRows
+from gaussmix.learning.belief.goodness import DEFAULT_REPLICATES, goodness_of_fit
 from gaussmix.learning.belief.goodness_words import GoodnessOfFit
-from gaussmix.learning.belief.rowfacts import Entropy, RowFacts
-from gaussmix.model.overlap import Overlap
+from gaussmix.learning.belief.rowfacts import (
+    DEFAULT_LEVEL,
+    Entropy,
+    RowFacts,
+    classification_entropy,
+    row_facts,
+)
+from gaussmix.learning.settings import FitSettings
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.overlap import Overlap, overlap_of
 from gaussmix.report.words import number, percent, sentence_safe
 
 # Pairs of components that overlap by less are not listed, nor more pairs than this.
@@ -61,6 +71,21 @@ class CheckUp:
                 "first": self.first,
             },
         }
+
+
+def check_up(
+    rows: MemoryRows,
+    mixture: Mixture,
+    settings: FitSettings,
+    level: float = DEFAULT_LEVEL,
+    n_replicates: int = DEFAULT_REPLICATES,
+    row_numbers: NDArray[Any] | None = None,
+) -> CheckUp:
+    """Check a mixture against rows; without the test where there are 0 replicates."""
+    goodness = goodness_of_fit(mixture, rows, settings, n_replicates, settings.seed) if n_replicates else None
+    facts = row_facts(mixture, rows.matrix, rows.weights, level)
+    entropy, overlap = classification_entropy(mixture, rows), overlap_of(mixture)
+    return CheckUp(entropy, overlap, facts, goodness, row_numbers)
 
 
 def check_report(found: CheckUp) -> RenderableType:
