@@ -26,7 +26,16 @@ def test_everything_is_said_of_iris(run, iris_model, data_folder):
 def test_json_has_it_all(run, iris_model, data_folder):
     done = run("check", iris_model, data_folder / "iris.csv", "--replicates", "39", "--json")
     found = done.json
-    assert set(found) == {"entropy", "normalised_entropy", "pairs", "goodness_of_fit", "rows"}
+    assert found["schema"] == "gaussmix-check"
+    assert set(found) == {
+        "schema",
+        "schema_version",
+        "entropy",
+        "normalised_entropy",
+        "pairs",
+        "goodness_of_fit",
+        "rows",
+    }
     assert found["pairs"][0]["components"] == [2, 3]
     assert found["goodness_of_fit"]["gaussian"] is True
     assert found["goodness_of_fit"]["refit_gain"] < 0.01

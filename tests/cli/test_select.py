@@ -67,7 +67,7 @@ def test_one_feature_has_the_models_e_and_v(run, csv):
         (("-k", "3:1"), "-k"),
         (("-k", "a"), "-k"),
         (("-k", "0:2"), "number of components"),
-        (("--models", "XYZ"), "XYZ"),
+        (("--models", "XYZ"), "--models must be of EII"),
         (("--folds", "1"), "--folds"),
         (("--models", ""), "--models"),
     ],

@@ -47,6 +47,15 @@ def test_it_can_be_pickled_cloned_and_put_into_a_pipeline(rows):
     assert len(set(piped.predict(rows))) == 2
 
 
+def test_names_of_columns_are_kept_and_missed(rows):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(rows, columns=["a", "b"])
+    model = SelectedGaussianMixture(n_components=(1, 2), covariance_types="EII").fit(frame)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[["b", "a"]])
+
+
 def test_before_a_fit_it_says_so(rows):
     with pytest.raises(NotFittedError):
         SelectedGaussianMixture().predict(rows)

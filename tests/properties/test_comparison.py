@@ -262,3 +262,12 @@ def test_the_seed_decides_which_rows_are_drawn():
     tables = [compare_mixtures(side(one), side(other), seed=seed).agreement.table for seed in (0, 0, 1)]
     assert np.array_equal(tables[0], tables[1])
     assert not np.array_equal(tables[0], tables[2])
+
+
+def test_model_files_can_be_compared(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    model = GaussianMixture(1).fit(rows)
+    model.save(tmp_path / "a.json")
+    assert compare(tmp_path / "a.json", str(tmp_path / "a.json")).same
+    with pytest.raises(SettingsError, match="compare takes"):
+        compare(model, rows)

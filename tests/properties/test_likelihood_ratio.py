@@ -190,11 +190,20 @@ def test_an_interruption_leaves_the_tests_that_were_done():
         ({"n_components": (1, 3)}, "rise by one"),
         ({"n_replicates": 0}, "n_replicates"),
         ({"level": 1.0}, "level"),
+        ({"n_replicates": 18}, "at least 19"),
+        ({"n_replicates": 98, "level": 0.01}, "at least 99"),
     ],
 )
 def test_a_setting_without_meaning_is_named(wrong, words):
     with pytest.raises(SettingsError, match=words):
         gaussmix.bootstrap_test(groups(10), **{"n_components": (1,), **wrong})
+
+
+def test_as_few_tables_as_a_level_needs_can_reject():
+    """With 19 tables the smallest p-value is 0.05."""
+    found = gaussmix.bootstrap_test(groups(), (1,), n_replicates=19)
+    assert found.tests[0].p_value == 0.05
+    assert found.n_components == 2
 
 
 def test_a_test_of_one_number_says_no_more_than_it_knows():

@@ -180,7 +180,8 @@ def test_rows_that_no_model_fits_are_an_error():
         ({"n_components": "12"}, "n_components"),
         ({"n_components": []}, "n_components"),
         ({"n_components": [1.5]}, "n_components"),
-        ({"covariance_types": ["XXX"]}, "covariance_type"),
+        ({"covariance_types": ["XXX"]}, "covariance_types must be of"),
+        ({"covariance_types": ["E"]}, "it is for one"),
         ({"covariance_types": []}, "covariance_types"),
         ({"criterion": "mdl"}, "criterion"),
         ({"n_folds": 1}, "n_folds"),
@@ -238,7 +239,9 @@ def test_an_interruption_leaves_what_was_done():
         found = select(rows, asked(range(1, 6), ("EII", "VVV")), interrupt)
     assert found.interrupted
     assert 0 < len(found.cells) <= 5
-    assert "Stopped early" in str(choice(found))
+    told = choice(found)
+    assert str(told).startswith("Stopped early, with")
+    assert (told.margin, told.strength, told.agree) == (None, "", False)
 
 
 def test_an_interruption_before_any_fit_is_one():

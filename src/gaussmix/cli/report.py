@@ -119,6 +119,8 @@ def _chosen(
     base = settings_from({**options, "n_components": 1})
     with progress_bar() as announce:
         selection = select_models(rows, SelectionSettings(DEFAULT_COUNTS, models, base), announce)
+    if selection.interrupted:
+        raise click.Abort
     best = selection.best
     assert best.result is not None
     chosen = {**options, "n_components": best.n_components, "covariance": best.covariance}

@@ -110,7 +110,8 @@ def select(
     if output is not None:
         best = selection.best
         assert best.result is not None
-        notes = (*table.notes, *warned)
+        part = ("It was chosen by a selection that was interrupted.",) if selection.interrupted else ()
+        notes = (*table.notes, *warned, *part)
         fitted = summarise(best.result, rows, asked.settings(best.key), notes, row_numbers=table.row_numbers)
         save_model(to_saved(fitted, best.result.mixture), output)
     if as_json:

@@ -1,19 +1,24 @@
 """Two fitted estimators side by side."""
 
+from pathlib import Path
 from typing import Any
 
+from gaussmix.errors import SettingsError
+from gaussmix.estimators.loading import load
 from gaussmix.estimators.mixture import GaussianMixture
 from gaussmix.estimators.threads import on_threads
 from gaussmix.learning.clusters.compared import Side
 from gaussmix.learning.clusters.comparison import Comparison, compare_mixtures
 
 
-def compare(a: GaussianMixture, b: GaussianMixture, X: Any = None, sample_weight: Any = None) -> Comparison:
+def compare(
+    a: GaussianMixture | str | Path, b: GaussianMixture | str | Path, X: Any = None, sample_weight: Any = None
+) -> Comparison:
     """Compare two fits: which component stands for which, by how much they differ, who goes where.
 
     Parameters
     ----------
-    a, b : GaussianMixture
+    a, b : GaussianMixture, or paths of model files
         Fitted over the same features, which are matched by name (by place, if one has no names).
     X : array-like of shape (N, D), optional
         Rows with ``a``'s columns, to say which go where and how likely they are under both. Without them
@@ -38,13 +43,21 @@ def compare(a: GaussianMixture, b: GaussianMixture, X: Any = None, sample_weight
     Examples
     --------
     >>> import numpy as np
-    >>> from gaussmix import GaussianMixture
-    >>> from gaussmix.estimators.comparing import compare
+    >>> from gaussmix import GaussianMixture, compare
     >>> X = np.random.default_rng(0).normal(size=(200, 2)) + np.repeat([[0.0], [6.0]], 100, axis=0)
     >>> print(compare(GaussianMixture(2).fit(X), GaussianMixture(2).fit(X[::-1])))
     A and B are the same to rounding.
     """
-    return _compared(a, b, X, sample_weight)
+    return _compared(_fitted(a), _fitted(b), X, sample_weight)
+
+
+def _fitted(given: GaussianMixture | str | Path) -> GaussianMixture:
+    if isinstance(given, str | Path):
+        return load(given)
+    if not isinstance(given, GaussianMixture):
+        kind = type(given).__name__
+        raise SettingsError(f"compare takes fitted GaussianMixtures or model files; got {kind}")
+    return given
 
 
 @on_threads

@@ -93,7 +93,8 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
         DataError, SettingsError, FitError
             As in `gaussmix.select`.
         """
-        validate_data(self, as_table(X), reset=True, skip_check_array=True)
+        as_table(X)
+        validate_data(self, X, reset=True, skip_check_array=True)
         self.selection_: ModelSelection = select(
             X, sample_weight=sample_weight, **self.get_params(deep=False)
         )
@@ -128,5 +129,6 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
 
     def _seen(self, X: Any) -> GaussianMixture:
         check_is_fitted(self, "best_")
-        validate_data(self, as_table(X), reset=False, skip_check_array=True)
+        as_table(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
         return self.best_

@@ -26,6 +26,9 @@ from gaussmix.report.words import number, percent, sentence_safe
 # Pairs of components that overlap by less are not listed, nor more pairs than this.
 LISTED_OVERLAP, MOST_PAIRS = 0.01, 10
 ROWS_NAMED = 5
+# From such an overlap on, two components may be one group that is not Gaussian.
+MUCH_OVERLAP = 0.1
+JSON_SCHEMA, JSON_VERSION = "gaussmix-check", 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,8 @@ class CheckUp:
         """The form that ``--json`` prints; components and rows are counted from 1."""
         pairs = [{**pair, "components": [k + 1 for k in pair["components"]]} for pair in self.overlap.table]
         return {
+            "schema": JSON_SCHEMA,
+            "schema_version": JSON_VERSION,
             "entropy": self.entropy.total,
             "normalised_entropy": self.entropy.normalised,
             "pairs": pairs,
@@ -92,6 +97,10 @@ def check_report(found: CheckUp) -> RenderableType:
     """Entropy, pairs, the verdict, and the rows that are none of these."""
     parts: list[RenderableType] = [Text(found.entropy.sentence)]
     parts.append(_pairs(found.overlap))
+    if any(pair["overlap"] > MUCH_OVERLAP for pair in found.overlap.table):
+        parts.append(
+            Text("Components that overlap so much may be one group that takes several: see gaussmix merge.")
+        )
     if found.goodness is not None:
         colour = {True: "green", False: "red", None: "yellow"}[found.goodness.gaussian]
         parts.append(Text(sentence_safe(found.goodness.sentence), style=colour))

@@ -36,7 +36,7 @@ class SelectionSummary:
             "verdict": str(self.choice),
             "margin": self.choice.margin,
             "strength": self.choice.strength or None,
-            "bic_share": self.choice.share,
+            "bic_share": None if math.isnan(self.choice.share) else self.choice.share,
             "agree": self.choice.agree,
             "interrupted": self.interrupted,
             "n_folds": self.n_folds,

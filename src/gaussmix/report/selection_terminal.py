@@ -1,5 +1,7 @@
 """A selection on a terminal: the verdict, and a table of models by numbers of components."""
 
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -58,7 +60,7 @@ def best_table(summary: SelectionSummary) -> Table:
     table.add_column("climbs at best", justify="right")
     fitted = [row for row in summary.table if row["log_likelihood"] is not None]
     fitted.sort(key=lambda row: (row is not summary.best, not row["sound"], row[summary.criterion]))
-    for row in fitted[:SHOWN]:
+    for row in _shown(fitted, summary):
         figures = [
             f"{row[name]:.1f}" if row[name] is not None else "-" for name in ("bic", "aic", "aicc", "icl")
         ]
@@ -68,6 +70,24 @@ def best_table(summary: SelectionSummary) -> Table:
             cells.append(_held_out(row))
         table.add_row(*cells, f"{row['n_reached']} of {row['n_climbs']}")
     return table
+
+
+def _shown(fitted: list[dict[str, Any]], summary: SelectionSummary) -> list[dict[str, Any]]:
+    """The best few that differ, and those that the verdict speaks of."""
+    first: list[dict[str, Any]] = []
+    seen = set()
+    for row in fitted:
+        # One component is the same fit under several models.
+        fit = (row["n_components"], row["n_parameters"], f"{row['log_likelihood']:.9g}")
+        if fit not in seen:
+            seen.add(fit)
+            first.append(row)
+    shown = first[:SHOWN]
+    spoken_of = [row for row in first if (row["n_components"], row["covariance"]) == summary.choice.runner_up]
+    held_out = [row for row in first if row["held_out"] is not None]
+    if held_out:
+        spoken_of.append(max(held_out, key=lambda row: row["held_out"]))
+    return shown + [row for row in spoken_of if row not in shown]
 
 
 def _held_out(row: "dict[str, float]") -> str:

@@ -23,7 +23,8 @@ def verdict(summary: FitSummary, found: Examination | None = None) -> list[str]:
             f"{percent(facts['sure_share'])} of rows belong to {where} with 95% certainty or more."
         )
     if found is not None and found.selection is not None:
-        sentences.append(as_options(found.selection.choice.sentences[0]))
+        chosen = found.selection.choice
+        sentences += [as_options(sentence) for sentence in (chosen.sentences[0], *chosen.doubts)]
     elif summary.n_components > 1 and facts.get("bic_of_one_component") is not None:
         sentences.append(_more_than_one(summary))
     if found is not None and found.goodness is not None and found.goodness.gaussian is False:

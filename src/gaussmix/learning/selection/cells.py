@@ -67,7 +67,11 @@ class SelectionSettings:
         if isinstance(self.models, str) or not self.models:
             raise SettingsError(f"covariance_types must be a list of models; got {self.models!r}")
         for model in self.models:
-            covariance_family(model)
+            try:
+                covariance_family(model)
+            except SettingsError as unknown:
+                known = ", ".join((*ALL_MODELS, *ONE_DIMENSION))
+                raise SettingsError(f"covariance_types must be of {known}; got {model!r}") from unknown
         object.__setattr__(self, "models", tuple(dict.fromkeys(self.models)))
         if self.criterion not in CRITERIA:
             raise SettingsError(f"criterion must be one of {', '.join(CRITERIA)}; got {self.criterion!r}")

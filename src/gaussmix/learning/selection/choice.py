@@ -14,6 +14,7 @@ from gaussmix.model.covariances import covariance_family
 STRENGTHS = ((NOT_DECISIVE, "not decisive"), (6.0, "some evidence"), (10.0, "strong evidence"))
 STRONGEST = "very strong evidence"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+UNSURE = "The model is less sure"
 # Standard errors by which a difference of held-out likelihoods is told from chance.
 BEYOND_CHANCE = 2.0
 
@@ -36,6 +37,9 @@ class Choice:
     agree: bool
     """Whether ICL and held-out rows choose as many components, or do not speak against it."""
     sentences: tuple[str, ...]
+    """All there is to say, the answer first."""
+    doubts: tuple[str, ...]
+    """Those of them that nobody should overlook."""
 
     def __str__(self) -> str:
         return " ".join(self.sentences)
@@ -44,19 +48,18 @@ class Choice:
 def choice(selection: Selection) -> Choice:
     """Say what a selection comes to."""
     best, asked = selection.best, selection.asked
+    if selection.interrupted:
+        return _of_a_part(selection)
     sound = [cell for cell in selection.ranked if cell.sound] or selection.ranked
     others = [cell for cell in sound if cell.n_components != best.n_components]
     margin = others[0].criterion(asked.criterion) - best.criterion(asked.criterion) if others else None
     strength = "" if margin is None else _strength(margin)
     icl, icl_agrees = _icl(selection, sound)
     held_out, held_out_agrees = _held_out(selection)
-    sentences = [
-        _answer(selection, others, margin, strength),
-        _model(selection, sound),
-        icl,
-        held_out,
-        *_doubts(selection),
-    ]
+    model, doubts = _model(selection, sound), _doubts(selection)
+    sentences = [_answer(selection, others, margin, strength), model, icl, held_out, *doubts]
+    unsure = [model] if model.startswith(UNSURE) else []
+    objections = [s for s, agrees in ((icl, icl_agrees), (held_out, held_out_agrees)) if not agrees]
     return Choice(
         best.n_components,
         best.covariance,
@@ -66,7 +69,20 @@ def choice(selection: Selection) -> Choice:
         share_of(sound, best.n_components),
         icl_agrees and held_out_agrees,
         tuple(sentence for sentence in sentences if sentence),
+        (*unsure, *objections, *doubts),
     )
+
+
+def _of_a_part(selection: Selection) -> Choice:
+    """What an interrupted selection comes to: no evidence, for the fits that are missing may be better."""
+    best = selection.best
+    n_done = sum(cell.result is not None for cell in selection.cells)
+    said = (
+        f"Stopped early, with {n_done} of {len(selection.asked.keys)} fits: the best of these has "
+        f"{_counted(best.n_components)}, {described(best.covariance, selection)}, and what was not fitted "
+        "may be better."
+    )
+    return Choice(best.n_components, best.covariance, None, None, "", float("nan"), False, (said,), ())
 
 
 def share_of(cells: Sequence[Cell], n_components: int) -> float:
@@ -114,7 +130,7 @@ def _model(selection: Selection, sound: list[Cell]) -> str:
     if behind >= STRENGTHS[0][0]:
         return f"Among models with as many components {same[0].covariance} is next, {behind:.1f} behind."
     close = [c.covariance for c in same if c.criterion(name) - best.criterion(name) < STRENGTHS[0][0]]
-    return f"The model is less sure: {', '.join(close)} {'comes' if len(close) == 1 else 'come'} within 2."
+    return f"{UNSURE}: {', '.join(close)} {'comes' if len(close) == 1 else 'come'} within 2."
 
 
 def _icl(selection: Selection, sound: list[Cell]) -> tuple[str, bool]:
@@ -124,7 +140,8 @@ def _icl(selection: Selection, sound: list[Cell]) -> tuple[str, bool]:
         return "", True
     chosen = min(sound, key=lambda cell: cell.criterion("icl"))
     if chosen.n_components == best.n_components:
-        return "ICL, which wants groups to be apart, agrees on the number.", True
+        other = "" if chosen.covariance == best.covariance else f", with another model ({chosen.covariance})"
+        return f"ICL, which wants groups to be apart, agrees on the number{other}.", True
     fewer = chosen.n_components < best.n_components
     reading = (
         "some components overlap and may be one group" if fewer else "more of them are well apart than this"
@@ -142,7 +159,7 @@ def _held_out(selection: Selection) -> tuple[str, bool]:
         return "Rows that were held out are likeliest with as many, too.", True
     cell = found.cells[top]
     clear = cell.ahead > BEYOND_CHANCE * cell.standard_error
-    by = f"by {cell.ahead:.2g} ± {cell.standard_error:.1g} nats a row"
+    by = f"by {cell.ahead:.2g} ± {cell.standard_error:.2g} nats a row"
     what = f"Rows that were held out are likeliest with {_counted(top.n_components)} ({top.covariance}), {by}"
     if clear:
         return f"{what}: they disagree.", False
@@ -150,14 +167,9 @@ def _held_out(selection: Selection) -> tuple[str, bool]:
 
 
 def _doubts(selection: Selection) -> list[str]:
-    best, asked = selection.best, selection.asked
+    best = selection.best
     tried = {cell.n_components for cell in selection.cells}
     doubts = []
-    if selection.interrupted:
-        n_done = sum(cell.result is not None for cell in selection.cells)
-        doubts.append(
-            f"Stopped early: {n_done} of {len(asked.keys)} fits were done, and not all of them thoroughly."
-        )
     if best.n_components == 1 and len(tried) > 1:
         doubts.append("There is no evidence of groups in these rows.")
     if best.n_components == max(tried) and len(tried) > 1:

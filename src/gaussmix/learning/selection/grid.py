@@ -21,6 +21,7 @@ from gaussmix.learning.search import rank, search
 from gaussmix.learning.selection.cells import Cell, Key, SelectionSettings, chosen, criteria_of, ranked
 from gaussmix.learning.selection.crew import Crew
 from gaussmix.learning.selection.held_out import HeldOut, hold_out
+from gaussmix.model.covariances import ONE_DIMENSION
 from gaussmix.model.mixture import Mixture
 
 # Cells within this of the best criterion may win; so many of them are searched thoroughly at a time.
@@ -87,6 +88,11 @@ def select(rows: MemoryRows, asked: SelectionSettings, announce: Announce = unan
     KeyboardInterrupt
         If it comes before there is any fit.
     """
+    n_features = len(rows.feature_names)
+    if n_features > 1 and (narrow := [model for model in asked.models if model in ONE_DIMENSION]):
+        raise SettingsError(
+            f"covariance_types must not be {narrow[0]!r} for {n_features} features: it is for one"
+        )
     first = asked.settings(asked.keys[0])
     # What there is to warn of in the rows is said once, and not for each fit.
     prepare(rows, first)

@@ -5,6 +5,7 @@ are drawn from the fitted K components, both are fitted to each, and the gains c
 Statistics 36 (1987) 318.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,7 +67,7 @@ class RatioTest:
 
     def rejected(self, level: float) -> bool:
         """Whether so many components are too few."""
-        return self.p_value < level
+        return self.p_value <= level
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +189,12 @@ def _check(n_components: tuple[int, ...], n_replicates: int, level: float) -> No
         raise SettingsError(f"n_replicates must be a whole number, at least 1; got {n_replicates!r}")
     if not 0.0 < level < 1.0:
         raise SettingsError(f"level must lie between 0 and 1; got {level!r}")
+    least = math.ceil(1.0 / level - 1e-9) - 1
+    if n_replicates < least:
+        raise SettingsError(
+            f"n_replicates must be at least {least} for a test at level {level:g}: with {n_replicates} no "
+            f"p-value is below {1.0 / (1.0 + n_replicates):.2g}"
+        )
 
 
 class _Test:

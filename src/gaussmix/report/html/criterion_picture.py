@@ -35,6 +35,7 @@ def criterion_picture(summary: SelectionSummary) -> str:
         f'<text x="{end_x + 8:.1f}" y="{end_y + 4:.1f}">{escape(summary.best["covariance"])}</text>'
         f'<text x="{(WIDTH - RIGHT + LEFT) / 2:.1f}" y="{HEIGHT - 6:.1f}" text-anchor="middle">'
         "number of components</text></svg>"
+        '<p class="caption">Grey: the other models. Lines at the upper edge are higher still.</p>'
     )
 
 
