@@ -134,8 +134,10 @@ def counts_of(text: str) -> tuple[int, ...]:
         match = re.fullmatch(r"\s*(\d{1,5})\s*(?::\s*(\d{1,5})\s*)?", part)
         if match is None:
             raise SettingsError(f"-k must be like 1:9 or 1,2,5; got {text!r}")
-        first = int(match[1])
-        found.extend(range(first, int(match[2] or first) + 1))
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise SettingsError(f"-k {text!r}: the smaller number comes first, as in 1:9")
+        found.extend(range(first, last + 1))
     if not found:
         raise SettingsError(f"-k names no number: {text!r}; the smaller one comes first, as in 1:9")
     return tuple(found)

@@ -19,7 +19,7 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    n_components : int or iterable of int, default 1 to 9
+    n_components : int or sequence of int, default 1 to 9
         Numbers of components to try.
     covariance_types : str or iterable of str, default "default"
         Models to try, as in `gaussmix.select`.
@@ -98,6 +98,9 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
         self.selection_: ModelSelection = select(
             X, sample_weight=sample_weight, **self.get_params(deep=False)
         )
+        if self.selection_.interrupted:
+            # A part is for those who look; a loop around this fit is to end.
+            raise KeyboardInterrupt
         self.best_ = self.selection_.best
         self.n_components_, self.covariance_type_ = self.best_.n_components, self.best_.covariance_type
         return self

@@ -80,7 +80,7 @@ class ModelSelection:
             if not ranked:
                 raise SettingsError(f"no model with {n_components} components was fitted")
             covariance_type = ranked[0].covariance
-        key = Key(n_components, covariance_type)
+        key = Key(int(n_components), covariance_type)
         cell = next((cell for cell in selection.cells if cell.key == key), None)
         if cell is None or cell.result is None:
             why = "was not asked for" if cell is None else f"could not be fitted: {cell.failure}"
@@ -177,9 +177,10 @@ def select(
 
 
 def _checked(parameters: dict[str, Any]) -> dict[str, Any]:
+    named = {"n_components", "covariance_type"}
     of_each = {"weights_init", "means_init", "precisions_init", "covariances_init", "hold", "share", "trace"}
     for name in parameters:
-        if name in of_each or name not in GaussianMixture().get_params():
+        if name in named | of_each or name not in GaussianMixture().get_params():
             raise SettingsError(f"select does not take {name!r}")
     return parameters
 

@@ -1,6 +1,9 @@
 """What has to be known of the rows before EM: are there enough, do they vary, what does the prior need."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -17,6 +20,39 @@ from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
 TAKES_PART = 1e-3
 # Weights that are less than this on average cannot be counts of rows.
 FEW_COUNTS = 0.5
+
+
+_UNWARNED: ContextVar[bool] = ContextVar("unwarned", default=False)
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Say nothing of the rows for a while, where it has been said: on this thread, and on no other."""
+    token = _UNWARNED.set(True)
+    try:
+        yield
+    finally:
+        _UNWARNED.reset(token)
+
+
+def _warn(sentence: str) -> None:
+    if not _UNWARNED.get():
+        warnings.warn(sentence, DataWarning, stacklevel=3)
+
+
+def refuse_small_weights(rows: Rows) -> None:
+    """Refuse weights that cannot be counts of rows, where models are compared by how many rows there are.
+
+    Raises
+    ------
+    DataError
+    """
+    summary = rows.summary
+    if summary.row_weight < FEW_COUNTS * summary.n_rows:
+        raise DataError(
+            f"sample_weight adds up to {summary.row_weight:g} for {summary.n_rows} rows: weights are counts "
+            "of rows, by which models are compared; scale them to mean 1"
+        )
 
 
 def prepare(rows: Rows, settings: FitSettings) -> MStep:
@@ -39,12 +75,10 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
             "describe, and any Gaussian narrow enough is as good as any other"
         )
     if summary.row_weight < FEW_COUNTS * summary.n_rows:
-        warnings.warn(
+        _warn(
             f"sample_weight adds up to {summary.row_weight:g} for {summary.n_rows} rows. Weights are counts "
             "of rows, so log-likelihood, BIC and AIC are in that unit; scale the weights to mean 1 to "
-            "compare models.",
-            DataWarning,
-            stacklevel=2,
+            "compare models."
         )
     family = settings.family
     if settings.covariance_type in ONE_DIMENSION and len(rows.feature_names) > 1:
@@ -99,11 +133,9 @@ def _floor(
         )
     if settings.prior == "none":
         return None
-    warnings.warn(
+    _warn(
         f"{sentence} The prior holds the variance along such directions fixed, alike in all components: "
-        "they tell no groups apart.",
-        DataWarning,
-        stacklevel=2,
+        "they tell no groups apart."
     )
     return spread_floor(flat, covariance, rows.summary.magnitudes)
 

@@ -59,7 +59,9 @@ def best_table(summary: SelectionSummary) -> Table:
         table.add_column(f"held out, nats a row ({summary.n_folds} folds)", justify="right")
     table.add_column("climbs at best", justify="right")
     fitted = [row for row in summary.table if row["log_likelihood"] is not None]
-    fitted.sort(key=lambda row: (row is not summary.best, not row["sound"], row[summary.criterion]))
+    fitted.sort(
+        key=lambda row: (row is not summary.best, not row["sound"], _or_infinite(row[summary.criterion]))
+    )
     for row in _shown(fitted, summary):
         figures = [
             f"{row[name]:.1f}" if row[name] is not None else "-" for name in ("bic", "aic", "aicc", "icl")
@@ -70,6 +72,10 @@ def best_table(summary: SelectionSummary) -> Table:
             cells.append(_held_out(row))
         table.add_row(*cells, f"{row['n_reached']} of {row['n_climbs']}")
     return table
+
+
+def _or_infinite(value: float | None) -> float:
+    return float("inf") if value is None else value
 
 
 def _shown(fitted: list[dict[str, Any]], summary: SelectionSummary) -> list[dict[str, Any]]:

@@ -75,8 +75,10 @@ class SelectionSettings:
         object.__setattr__(self, "models", tuple(dict.fromkeys(self.models)))
         if self.criterion not in CRITERIA:
             raise SettingsError(f"criterion must be one of {', '.join(CRITERIA)}; got {self.criterion!r}")
-        _whole("n_folds", self.n_folds, 2, "; 0 holds none out" if self.n_folds != 0 else None)
+        if isinstance(self.n_folds, bool) or self.n_folds != 0:
+            _whole("n_folds", self.n_folds, 2, "; 0 holds none out")
         _whole("n_repeats", self.n_repeats, 1, "")
+        object.__setattr__(self, "n_folds", int(self.n_folds))
         given = self.parsimony
         if (
             isinstance(given, bool)
@@ -95,9 +97,9 @@ class SelectionSettings:
         return replace(self.fit, n_components=key.n_components, covariance_type=key.covariance)
 
 
-def _whole(name: str, value: Any, least: int, also: str | None) -> None:
+def _whole(name: str, value: Any, least: int, also: str) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if also is not None and not (whole and least <= value <= MOST):
+    if not (whole and least <= value <= MOST):
         raise SettingsError(f"{name} must be a whole number, at least {least}{also}; got {value!r}")
 
 
@@ -110,7 +112,9 @@ def counts_of(given: Any) -> tuple[int, ...]:
         If they are not whole numbers from 1.
     """
     counts = [given] if isinstance(given, int | np.integer) else given
-    refused = SettingsError(f"n_components must be whole numbers from 1, such as range(1, 10); got {given!r}")
+    refused = SettingsError(
+        f"n_components must be whole numbers from 1 to {MOST}, such as range(1, 10); got {repr(given)[:60]}"
+    )
     if isinstance(counts, str) or not isinstance(counts, Iterable):
         raise refused
     found = list(counts)
@@ -129,11 +133,14 @@ def models_for(asked: "str | Iterable[str] | None", n_features: int) -> tuple[st
     SettingsError
         If a name is not that of a model.
     """
-    if asked is None or asked == "default":
-        return tuple(ONE_DIMENSION) if n_features == 1 else DEFAULT_MODELS
-    if asked == "all":
-        return tuple(ONE_DIMENSION) if n_features == 1 else ALL_MODELS
-    return (asked,) if isinstance(asked, str) else tuple(asked)
+    if asked is None or isinstance(asked, str):
+        named = asked if asked not in (None, "default", "all") else None
+        if named is not None:
+            return (named,)
+        return tuple(ONE_DIMENSION) if n_features == 1 else DEFAULT_MODELS if asked != "all" else ALL_MODELS
+    if not isinstance(asked, Iterable):
+        raise SettingsError(f"covariance_types must be a name or names of models; got {asked!r}")
+    return tuple(str(model) for model in asked)
 
 
 ALL_MODELS = tuple(family.name for family in FAMILIES if family.name == family.mclust_name)

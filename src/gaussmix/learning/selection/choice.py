@@ -1,5 +1,6 @@
 """What a selection comes to, in plain words, and how sure that is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,12 +52,18 @@ def choice(selection: Selection) -> Choice:
     if selection.interrupted:
         return _of_a_part(selection)
     sound = [cell for cell in selection.ranked if cell.sound] or selection.ranked
-    others = [cell for cell in sound if cell.n_components != best.n_components]
+    others = [
+        cell
+        for cell in sound
+        if cell.n_components != best.n_components and math.isfinite(cell.criterion(asked.criterion))
+    ]
+    if not math.isfinite(best.criterion(asked.criterion)):
+        others = []
     margin = others[0].criterion(asked.criterion) - best.criterion(asked.criterion) if others else None
     strength = "" if margin is None else _strength(margin)
     icl, icl_agrees = _icl(selection, sound)
     held_out, held_out_agrees = _held_out(selection)
-    model, doubts = _model(selection, sound), _doubts(selection)
+    model, doubts = _model(selection, sound), _doubts(selection, margin)
     sentences = [_answer(selection, others, margin, strength), model, icl, held_out, *doubts]
     unsure = [model] if model.startswith(UNSURE) else []
     objections = [s for s, agrees in ((icl, icl_agrees), (held_out, held_out_agrees)) if not agrees]
@@ -97,7 +104,12 @@ def _answer(selection: Selection, others: list[Cell], margin: float | None, stre
     best, name = selection.best, selection.asked.criterion
     what = f"{_counted(best.n_components).capitalize()}, {described(best.covariance, selection)}."
     if margin is None:
-        return what + " No other number of components was tried."
+        left = {cell.n_components for cell in selection.cells} - {best.n_components}
+        if not left:
+            return what + " No other number of components was tried."
+        return (
+            what + " Every fit with another number of components was set aside: this is no evidence for one."
+        )
     second = others[0]
     if margin < 0.0:
         more = f"with {_counted(second.n_components)} ({second.covariance})"
@@ -152,7 +164,7 @@ def _icl(selection: Selection, sound: list[Cell]) -> tuple[str, bool]:
 def _held_out(selection: Selection) -> tuple[str, bool]:
     """What rows say that were held out, and whether they agree or at least do not object."""
     found: HeldOut | None = selection.held_out
-    if found is None or len({key.n_components for key in found.cells}) < 2:
+    if found is None or len({key.n_components for key in found.cells}) < 2 or not selection.best.sound:
         return "", True
     best, top = selection.best, found.best
     if top.n_components == best.n_components:
@@ -166,11 +178,11 @@ def _held_out(selection: Selection) -> tuple[str, bool]:
     return f"{what}: that is within chance.", True
 
 
-def _doubts(selection: Selection) -> list[str]:
+def _doubts(selection: Selection, margin: float | None) -> list[str]:
     best = selection.best
     tried = {cell.n_components for cell in selection.cells}
     doubts = []
-    if best.n_components == 1 and len(tried) > 1:
+    if best.n_components == 1 and margin is not None:
         doubts.append("There is no evidence of groups in these rows.")
     if best.n_components == max(tried) and len(tried) > 1:
         doubts.append(f"{_counted(max(tried)).capitalize()} is the most that was tried: try more.")

@@ -6,17 +6,16 @@
 4. Held out: the likelihood of rows that were not fitted, for what may win.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import DataError, DataWarning, FitError, SettingsError
+from gaussmix.errors import DataError, FitError, SettingsError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.auto_search import Neighbours
-from gaussmix.learning.prepare import prepare
+from gaussmix.learning.prepare import prepare, refuse_small_weights, unwarned
 from gaussmix.learning.search import rank, search
 from gaussmix.learning.selection.cells import Cell, Key, SelectionSettings, chosen, criteria_of, ranked
 from gaussmix.learning.selection.crew import Crew
@@ -93,21 +92,20 @@ def select(rows: MemoryRows, asked: SelectionSettings, announce: Announce = unan
         raise SettingsError(
             f"covariance_types must not be {narrow[0]!r} for {n_features} features: it is for one"
         )
+    refuse_small_weights(rows)
     first = asked.settings(asked.keys[0])
     # What there is to warn of in the rows is said once, and not for each fit.
     prepare(rows, first)
     grid, held_out, interrupted = _Grid(rows, asked, announce), None, False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        try:
-            grid.up()
-            grid.down_and_across()
-            grid.thoroughly()
-            held_out = grid.held_out()
-        except KeyboardInterrupt:
-            if not grid.ranked:
-                raise
-            interrupted = True
+    try:
+        grid.up()
+        grid.down_and_across()
+        grid.thoroughly()
+        held_out = grid.held_out()
+    except KeyboardInterrupt:
+        if not grid.ranked:
+            raise
+        interrupted = True
     if not grid.ranked:
         raise FitError(f"none of {len(grid.cells)} fits came to an answer: {grid.first_failure}")
     cells = tuple(grid.cells[key] for key in asked.keys if key in grid.cells)
@@ -225,7 +223,8 @@ class _Grid:
 
         watch()
         try:
-            result = search(self.rows, self.asked.settings(key), watch, announce=watch, neighbours=neighbours)
+            with unwarned():
+                result = search(self.rows, settings, watch, announce=watch, neighbours=neighbours)
         except (DataError, FitError, SettingsError) as failure:
             return Cell(*key, None, str(failure))
         entries = () if result.search is None else result.search.entries

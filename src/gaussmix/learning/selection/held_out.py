@@ -14,7 +14,7 @@ from gaussmix.errors import DataError, DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.acceleration import stride_for
 from gaussmix.learning.em import fit_em
-from gaussmix.learning.prepare import prepare
+from gaussmix.learning.prepare import prepare, unwarned
 from gaussmix.learning.selection.cells import Cell, Key, SelectionSettings
 from gaussmix.learning.selection.crew import Crew
 from gaussmix.learning.stopping import Limits
@@ -78,7 +78,7 @@ def hold_out(
     Returns
     -------
     HeldOut or None
-        None where there are too few different rows for folds, or the reference fails in one.
+        None where there are too few different rows for folds, fits may not move, or the reference fails.
     """
     tiles = list(rows.tiles())
     matrix = np.concatenate([tile for tile, _ in tiles])
@@ -86,7 +86,9 @@ def hold_out(
     # Equal rows stay together: a weight of 2 is a repeated row, and neither is seen by the other's fit.
     different, which = np.unique(matrix, axis=0, return_inverse=True)
     n_folds = min(asked.n_folds, len(different))
-    if n_folds < 2:
+    n_kept = len(different) * (n_folds - 1) / max(n_folds, 1)
+    # Fits that do not move have seen all rows; those to too few rows have no spread in some directions.
+    if n_folds < 2 or asked.fit.max_iter == 0 or n_kept <= matrix.shape[1] + 1:
         return None
     sums = _Sums([cell.key for cell in cells], reference.key)
     generator = np.random.default_rng(np.random.SeedSequence(asked.fit.seed).spawn(2)[1])
@@ -113,7 +115,8 @@ def _fitted(rows: MemoryRows, cell: Cell, asked: SelectionSettings) -> Mixture |
     settings = asked.settings(cell.key)
     assert cell.result is not None
     try:
-        step = prepare(rows, settings)
+        with unwarned():
+            step = prepare(rows, settings)
         limits = Limits(max(settings.tol, FOLD_TOL), settings.max_iter, step.monotone)
         stride = stride_for(settings.acceleration, step, limits.tol)
         result = fit_em(rows, cell.result.mixture, step, limits, stride=stride)

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import DegenerateComponentError, FitError, SettingsError
+from gaussmix.errors import DataError, DegenerateComponentError, FitError, SettingsError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.auto_search import Neighbours
 from gaussmix.learning.climbers import rule_for, stackable
-from gaussmix.learning.prepare import covariance_seen, prepare
+from gaussmix.learning.prepare import covariance_seen, prepare, refuse_small_weights, unwarned
 from gaussmix.learning.search import search
 from gaussmix.learning.selection.crew import Crew
 from gaussmix.learning.selection.tables import Mixtures, Tables, with_one_more
@@ -31,7 +31,7 @@ from gaussmix.model.mixture import Mixture
 
 DEFAULT_REPLICATES, DEFAULT_TEST_LEVEL = 999, 0.05
 # Numbers in tables that are in memory at a time.
-NUMBERS = 1 << 22
+NUMBERS, MOST_NUMBERS = 1 << 22, 1 << 28
 # Starts about random rows; steps, and how many of each table's starts go on.
 BY_CHANCE, ROUNDS = 6, ((15, 4), (40, 2))
 # What fits of replicates may leave to gain, in nats of all rows.
@@ -80,6 +80,8 @@ class RatioTests:
     n_components: int
     """What they come to."""
     interrupted: bool
+    stopped: str = ""
+    """Why no more could be tested, where that is so."""
 
     @property
     def conclusion(self) -> str:
@@ -88,7 +90,8 @@ class RatioTests:
         if self.interrupted:
             return f"Stopped early: at least {count} at level {self.level:g}."
         if self.tests[-1].rejected(self.level):
-            return f"At least {count} at level {self.level:g}: no more were tried."
+            why = f"more cannot be tested ({self.stopped})" if self.stopped else "no more were tried"
+            return f"At least {count} at level {self.level:g}: {why}."
         return f"{count.capitalize()} at level {self.level:g}: there is no evidence of one more."
 
     @property
@@ -161,8 +164,15 @@ def ratio_tests(
         If the rows, or too many of the replicates, cannot be fitted.
     """
     _check(n_components, n_replicates, level)
+    refuse_small_weights(rows)
+    drawn = rows.summary.row_weight * len(rows.feature_names)
+    if drawn > MOST_NUMBERS:
+        raise DataError(
+            f"a table of as many rows as these count as, {rows.summary.row_weight:.6g}, is too large to be "
+            "drawn again and again; test a sample of them"
+        )
     tests: list[RatioTest] = []
-    interrupted, at, of = False, n_components[0], len(n_components) * n_replicates
+    interrupted, stopped, at, of = False, "", n_components[0], len(n_components) * n_replicates
     try:
         for k in n_components:
             at = k
@@ -175,7 +185,11 @@ def ratio_tests(
         if not tests:
             raise
         interrupted = True
-    return RatioTests(tuple(tests), settings.covariance_type, level, at, interrupted)
+    except (DataError, FitError) as failure:
+        if not tests:
+            raise
+        stopped = str(failure)
+    return RatioTests(tuple(tests), settings.covariance_type, level, at, interrupted, stopped)
 
 
 def _told(announce: Announce, before: int, of: int, done: int) -> None:
@@ -187,7 +201,7 @@ def _check(n_components: tuple[int, ...], n_replicates: int, level: float) -> No
         raise SettingsError(f"numbers of components to test must rise by one; got {n_components}")
     if isinstance(n_replicates, bool) or not isinstance(n_replicates, int | np.integer) or n_replicates < 1:
         raise SettingsError(f"n_replicates must be a whole number, at least 1; got {n_replicates!r}")
-    if not 0.0 < level < 1.0:
+    if isinstance(level, bool) or not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
         raise SettingsError(f"level must lie between 0 and 1; got {level!r}")
     least = math.ceil(1.0 / level - 1e-9) - 1
     if n_replicates < least:
@@ -331,13 +345,13 @@ class _Test:
         def watch(*_: object) -> None:
             self.crew.refuse_if_stopped()
 
+        beside = Neighbours((self.null,), "nothing")
         try:
-            null = search(
-                rows, settings, watch, announce=watch, neighbours=Neighbours((self.null,), "nothing")
-            )
-            beside = Neighbours((null.mixture,), "some")
-            found = search(rows, more, watch, announce=watch, neighbours=beside)
-        except (FitError, DegenerateComponentError):
+            with unwarned():
+                null = search(rows, settings, watch, announce=watch, neighbours=beside)
+                beside = Neighbours((null.mixture,), "some")
+                found = search(rows, more, watch, announce=watch, neighbours=beside)
+        except (DataError, FitError, DegenerateComponentError):
             return float("nan")
         return 2.0 * max(found.log_likelihood - null.log_likelihood, 0.0)
 

@@ -59,7 +59,7 @@ def selection_section(found: Examination) -> str:
     if summary is None:
         return ""
     fitted = [row for row in summary.table if row["held_out"] is not None]
-    fitted.sort(key=lambda row: row[summary.criterion])
+    fitted.sort(key=lambda row: (row[summary.criterion] is None, row[summary.criterion] or 0.0))
     held_out = [
         (
             f"{row['n_components']} {row['covariance']}",
