@@ -175,9 +175,8 @@ def test_a_fit_that_is_worse_does_not_replace_one_that_is_better(a_grid):
     a_grid.up()
     before = a_grid.cells[Key(2, "V")]
     poor = search(MemoryRows(ROWS), FitSettings(2, "V", n_init=1, max_iter=1, init_params="random"))
-    a_grid._fitted = lambda key, neighbours, thorough: Cell(
-        2, "V", poor, criteria=before.criteria, ends=(1.0,)
-    )  # noqa: ARG005
+    worse = Cell(2, "V", poor, criteria=before.criteria, ends=(1.0,))
+    a_grid._fitted = lambda *_: worse
     a_grid._improve(Key(2, "V"), Neighbours())
     assert a_grid.cells[Key(2, "V")].result is before.result
     assert a_grid.cells[Key(2, "V")].ends == (*before.ends, 1.0)
