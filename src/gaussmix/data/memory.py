@@ -1,27 +1,19 @@
 """Rows in an array in memory. The array is read in tiles and never copied whole."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix import kernels
+from gaussmix.data.blocked import BlockedRows
+from gaussmix.data.blocks import Block, block_rows
 from gaussmix.data.checks import checked_matrix, checked_weights, refuse_unusable_columns
-from gaussmix.data.rows import RowsSummary
 from gaussmix.errors import StartError
-from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind, Sums
-from gaussmix.model.mixture import Mixture
+from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.model.statistics import SufficientStatistics
 
-# Single precision is for columns whose ranges stay below this (and standard deviations above its
-# reciprocal), whose rows all lie within so many standard deviations of every component, and whose
-# weights are between this and its reciprocal: squares and sums are then far from overflow.
-LARGE_FLOAT, FAR_IN_FLOATS, ALIKE = 1e12, 1e3, 1e3
 
-
-class MemoryRows:
+class MemoryRows(BlockedRows):
     """Rows (N, D) in memory with optional weights (N,).
 
     Parameters
@@ -40,6 +32,8 @@ class MemoryRows:
     DataKindError
         If the values are not real numbers.
     """
+
+    may_change = False
 
     def __init__(
         self,
@@ -66,71 +60,16 @@ class MemoryRows:
         """D names."""
         return self._feature_names
 
-    @cached_property
-    def summary(self) -> RowsSummary:
-        """Counts, means, ranges and variances, in two passes so that nothing cancels."""
-        n_features = self.matrix.shape[1]
-        low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-        n_rows, row_weight = 0, 0.0
-        for tile, weights in self.tiles():
-            n_rows += tile.shape[0]
-            row_weight += float(tile.shape[0] if weights is None else weights.sum())
-            low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
-        middle = 0.5 * low + 0.5 * high
-        mean = middle + self._moments(middle, ScatterKind.DIAGONAL).offsets[0] / row_weight
-        variances = self._moments(mean, ScatterKind.DIAGONAL).scatter[0] / row_weight
-        # A column of one value has no variance at all, whatever rounding made of its mean.
-        constant = low == high
-        return RowsSummary(
-            n_rows,
-            row_weight,
-            np.where(constant, low, mean),
-            low,
-            high,
-            np.where(constant, 0.0, variances),
-        )
-
-    def covariance(self) -> FloatArray:
-        """The covariance of all rows: (D, D), divided by the row weight."""
-        return self._covariance
-
-    @cached_property
-    def _covariance(self) -> FloatArray:
-        products = self._moments(self.summary.mean, ScatterKind.FULL).scatter[0]
-        covariance: FloatArray = products / self.summary.row_weight
-        constant = self.summary.variances == 0.0
-        covariance[constant, :] = 0.0
-        covariance[:, constant] = 0.0
-        return covariance
-
-    def expected_statistics(
-        self, mixture: Mixture, precision: Precision = Precision.DOUBLE
-    ) -> SufficientStatistics:
-        """The E-step over all rows."""
-        kind = mixture.family.scatter
-        given = (self.matrix, self.weights, mixture.components, kind)
-        in_floats = precision is Precision.SINGLE and self._in_range_of_floats(mixture)
-        quick = kernels.quick_sums(*given) if in_floats else None
-        if quick is not None:
-            return SufficientStatistics(quick, mixture.means, kind, Precision.SINGLE)
-        return SufficientStatistics(kernels.expected_sums(*given), mixture.means, kind)
-
-    def _in_range_of_floats(self, mixture: Mixture) -> bool:
-        """Whether squares of what separates rows from means, and weights, are well inside float32's range."""
-        ranges = self.summary.high - self.summary.low
-        family, shape = mixture.family, mixture.means.shape
-        variances = family.variances(mixture.covariances, *shape)
-        with np.errstate(over="ignore", under="ignore"):
-            farthest = (ranges**2 / variances).sum(axis=1).max()
-        usual = ranges.max() < LARGE_FLOAT and variances.min() > LARGE_FLOAT**-2.0
-        return bool(usual and farthest < FAR_IN_FLOATS**2 and self._weights_are_alike)
-
-    @cached_property
-    def _weights_are_alike(self) -> bool:
-        if self.weights is None:
-            return True
-        positive = self.weights[self.weights > 0.0]
-        return bool(positive.min() >= 1.0 / ALIKE and positive.max() <= ALIKE)
+    def blocks(self) -> Iterator[Block]:
+        """All rows in order, in blocks of `block_rows`."""
+        n_rows, n_features = self.matrix.shape
+        size, passed = block_rows(n_features), 0.0
+        for first in range(0, n_rows, size):
+            weights = None if self.weights is None else self.weights[first : first + size]
+            block = Block(self.matrix[first : first + size], weights, first, passed)
+            yield block
+            if n_rows > size:
+                passed += block.row_weight
 
     def given_statistics(
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind
@@ -142,32 +81,4 @@ class MemoryRows:
                 f"start responsibilities must have shape {(n_rows, len(centres))}; "
                 f"got {responsibilities.shape}"
             )
-        sums = kernels.given_sums(self.matrix, self.weights, responsibilities, centres, kind)
-        return SufficientStatistics(sums, centres, kind)
-
-    def tiles(self) -> Iterator[tuple[FloatArray, FloatArray | None]]:
-        """All rows of positive weight in order, in blocks (n, D) with their weights (n,)."""
-        yield from kernels.tiles(self.matrix, self.weights, kernels.tile_rows(self.matrix.shape[1], 8))
-
-    def sample(self, size: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """All rows with their weights if there are at most ``size``, else that many drawn by weight."""
-        if self.summary.n_rows <= size:
-            tiles = [(t, np.ones(len(t)) if w is None else w) for t, w in self.tiles()]
-            return np.concatenate([t for t, _ in tiles]), np.concatenate([w for _, w in tiles])
-        drawn = np.empty((size, self.matrix.shape[1]))
-        # Sorted thresholds on the cumulated weight: one pass in order, each row drawn by its weight.
-        thresholds = np.sort(generator.random(size)) * self.summary.row_weight
-        done, passed = 0, 0.0
-        for tile, weights in self.tiles():
-            reached = passed + np.cumsum(np.ones(len(tile)) if weights is None else weights)
-            until = int(np.searchsorted(thresholds, reached[-1], side="right"))
-            inside = np.searchsorted(reached, thresholds[done:until], side="left")
-            drawn[done:until] = tile[np.minimum(inside, len(tile) - 1)]
-            done, passed = until, float(reached[-1])
-        drawn[done:] = tile[-1]
-        return drawn, np.ones(size)
-
-    def _moments(self, centre: FloatArray, kind: ScatterKind) -> Sums:
-        """Weighted sums of x - centre, and of its squares or products, over all rows."""
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            return kernels.given_sums(self.matrix, self.weights, None, centre[None], kind)
+        return super().given_statistics(responsibilities, centres, kind)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gaussmix.data.blocks import T, Task
 from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -27,6 +28,10 @@ class RowsSummary:
     """(D,), largest values."""
     variances: FloatArray
     """(D,), divided by the row weight."""
+    lightest: float = 1.0
+    """The smallest positive weight."""
+    heaviest: float = 1.0
+    """The largest weight."""
 
     @property
     def magnitudes(self) -> FloatArray:
@@ -61,18 +66,11 @@ class Rows(Protocol):
     ) -> SufficientStatistics:
         """The same sums about given centres (K, D) with given responsibilities (N, K)."""
 
+    def added_up(self, task: Task[T]) -> T:
+        """What a task makes of all rows: done on each block, wherever it is, and added up as a fixed tree."""
+
     def tiles(self) -> Iterator[tuple[FloatArray, FloatArray | None]]:
         """All rows of positive weight in order, in blocks (n, D) with their weights (n,)."""
 
     def sample(self, size: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """All rows with their weights if there are at most ``size``, else that many drawn by weight."""
-
-
-def distinct_rows(rows: Rows, most: int) -> FloatArray:
-    """The first ``most`` distinct rows, or all there are: (at most ``most``, D)."""
-    found = np.empty((0, len(rows.feature_names)))
-    for tile, _ in rows.tiles():
-        found = np.unique(np.r_[found, tile], axis=0)
-        if len(found) >= most:
-            break
-    return found[:most]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.data.memory import MemoryRows
-from gaussmix.data.rows import Rows, distinct_rows
+from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import TakeDistinct
 from gaussmix.errors import DataError, DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.learning import partitions
@@ -65,7 +66,7 @@ def draw_sample(
     distinct, joined = _joined(drawn, weights)
     if len(distinct) < n_components:
         # A sample may have missed rare rows: look at all of them before giving up.
-        found = distinct_rows(rows, n_components)
+        found = rows.added_up(TakeDistinct(n_components)).matrix
         if len(found) < n_components:
             raise DataError(
                 f"{len(found)} distinct rows cannot make {n_components} components: use at most {len(found)}"

@@ -1,0 +1,92 @@
+"""How rows are cut, wherever they live: into blocks by the shape alone, whose sums add up as one fixed tree.
+
+The same rows cut alike give the same bits from an array, a file or a cluster.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from numpy.typing import NDArray
+
+from gaussmix.kernels.contract import FloatArray
+
+# Numbers in a block: few enough to hold some of them at a time, enough to keep many threads busy.
+BLOCK_VALUES = 1 << 21
+
+
+def block_rows(n_features: int) -> int:
+    """Rows of a block, a power of two: a function of the shape only."""
+    return 1 << max((BLOCK_VALUES // n_features).bit_length() - 1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Rows that follow one another."""
+
+    matrix: NDArray[Any]
+    """(n, D) of floats, any stride."""
+    weights: FloatArray | None
+    """(n,), or None where each counts 1."""
+    first: int
+    """How many rows come before it."""
+    passed: float
+    """Their weight."""
+
+    @property
+    def row_weight(self) -> float:
+        """The weight of its rows."""
+        return float(len(self.matrix) if self.weights is None else self.weights.sum())
+
+
+class Summed(Protocol):
+    """What tasks make of blocks: of neighbouring blocks, left and right, it adds up in that order."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """The same of both together."""
+
+
+T_co = TypeVar("T_co", bound=Summed, covariant=True)
+T = TypeVar("T", bound=Summed)
+
+
+class Task(Protocol[T_co]):
+    """Work on one block. It can be pickled, so that it may be done on another machine."""
+
+    def __call__(self, block: Block) -> T_co:
+        """What the block's rows add to the whole."""
+
+
+class Tree(Generic[T]):
+    """Adds up as a tree whose shape depends on nothing but how many there are.
+
+    Each level holds at most one sum, of twice as many as the level below: no more than the logarithm of
+    their number is kept.
+    """
+
+    def __init__(self) -> None:
+        self._levels: list[tuple[int, T]] = []
+
+    def push(self, value: T) -> None:
+        """Add the next one."""
+        level = 0
+        while self._levels and self._levels[-1][0] == level:
+            value = self._levels.pop()[1] + value
+            level += 1
+        self._levels.append((level, value))
+
+    def total(self) -> T:
+        """The sum of all, of which there is at least one."""
+        levels = list(self._levels)
+        _, value = levels.pop()
+        while levels:
+            value = levels.pop()[1] + value
+        return value
+
+
+def added_up(values: Iterable[T]) -> T:
+    """The sum of one or more, as a tree."""
+    tree: Tree[T] = Tree()
+    for value in values:
+        tree.push(value)
+    return tree.total()

@@ -1,0 +1,224 @@
+"""What is asked of blocks of rows: how far they reach, their moments, the E-step, a sample."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from gaussmix import kernels
+from gaussmix.data.blocks import Block
+from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.statistics import SufficientStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class Extent:
+    """How many rows there are, how far they reach, and how they spread about their mean."""
+
+    n_rows: int
+    """Of positive weight."""
+    row_weight: float
+    low: FloatArray
+    """(D,)."""
+    high: FloatArray
+    """(D,)."""
+    lightest: float
+    """The smallest positive weight."""
+    heaviest: float
+    mean: FloatArray
+    """(D,)."""
+    scatter: FloatArray
+    """(D,) or (D, D), sum w (x - mean)^2 or sum w (x - mean)(x - mean)^T."""
+
+    @property
+    def variances(self) -> FloatArray:
+        """Divided by the row weight: (D,)."""
+        squares = self.scatter if self.scatter.ndim == 1 else self.scatter.diagonal()
+        variances: FloatArray = squares / self.row_weight
+        return variances
+
+    def __add__(self, other: Self) -> Self:
+        """Of both: Chan, Golub and LeVeque, The American Statistician 37 (1983) 242, eq. 2.1."""
+        if not (self.n_rows and other.n_rows):
+            return self if self.n_rows else other
+        row_weight = self.row_weight + other.row_weight
+        apart = other.mean - self.mean
+        share = other.row_weight / row_weight
+        between = apart * apart if self.scatter.ndim == 1 else apart[:, None] * apart
+        return replace(
+            self,
+            n_rows=self.n_rows + other.n_rows,
+            row_weight=row_weight,
+            low=np.minimum(self.low, other.low),
+            high=np.maximum(self.high, other.high),
+            lightest=min(self.lightest, other.lightest),
+            heaviest=max(self.heaviest, other.heaviest),
+            mean=self.mean + share * apart,
+            scatter=self.scatter + other.scatter + (self.row_weight * share) * between,
+        )
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Finds the extent of a block, with its scatter of a kind, in two passes so that nothing cancels."""
+
+    kind: ScatterKind
+    """``DIAGONAL`` or ``FULL``."""
+
+    def __call__(self, block: Block) -> Extent:
+        """Of one block; n_rows is 0 where no row has weight."""
+        n_features = block.matrix.shape[1]
+        low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+        n_rows, row_weight = 0, 0.0
+        for tile, weights in tiles_of(block):
+            n_rows += len(tile)
+            row_weight += float(len(tile) if weights is None else weights.sum())
+            low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
+        if n_rows == 0:
+            nothing = np.zeros(self.kind.shape(1, n_features)[1:])
+            return Extent(0, 0.0, low, high, np.inf, 0.0, np.zeros(n_features), nothing)
+        middle = 0.5 * low + 0.5 * high
+        mean = middle + _about(block, middle, ScatterKind.DIAGONAL).mean_offsets[0]
+        mean = np.where(low == high, low, mean)
+        scatter = _about(block, mean, self.kind).sums.scatter[0]
+        if block.weights is None:
+            return Extent(n_rows, row_weight, low, high, 1.0, 1.0, mean, scatter)
+        present = block.weights[block.weights > 0.0]
+        return Extent(
+            n_rows, row_weight, low, high, float(present.min()), float(present.max()), mean, scatter
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Expect:
+    """The E-step on a block."""
+
+    mixture: Mixture
+    precision: Precision
+    """``SINGLE`` only where all rows are in the range of floats."""
+
+    def __call__(self, block: Block) -> SufficientStatistics:
+        """Its sums, weighted by responsibilities."""
+        kind, means = self.mixture.family.scatter, self.mixture.means
+        given = (block.matrix, block.weights, self.mixture.components, kind)
+        quick = kernels.quick_sums(*given) if self.precision is Precision.SINGLE else None
+        if quick is not None:
+            return SufficientStatistics(quick, means, kind, Precision.SINGLE)
+        return SufficientStatistics(kernels.expected_sums(*given), means, kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Sums of a block about centres (K, D) with the responsibilities (N, K) of all rows."""
+
+    responsibilities: FloatArray
+    centres: FloatArray
+    kind: ScatterKind
+
+    def __call__(self, block: Block) -> SufficientStatistics:
+        """Its sums."""
+        held = self.responsibilities[block.first : block.first + len(block.matrix)]
+        sums = kernels.given_sums(block.matrix, block.weights, held, self.centres, self.kind)
+        return SufficientStatistics(sums, self.centres, self.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Some rows with their weights, in order."""
+
+    matrix: FloatArray
+    """(n, D)."""
+    weights: FloatArray
+    """(n,)."""
+
+    def __add__(self, other: Self) -> Self:
+        """Those of both."""
+        return replace(
+            self,
+            matrix=np.concatenate([self.matrix, other.matrix]),
+            weights=np.concatenate([self.weights, other.weights]),
+        )
+
+
+@dataclass(frozen=True)
+class TakeAll:
+    """Takes each row of positive weight."""
+
+    def __call__(self, block: Block) -> Drawn:
+        """Those of one block."""
+        return Drawn(*_present(block))
+
+
+@dataclass(frozen=True, eq=False)
+class TakeSome:
+    """Takes the row in which each threshold on the cumulated weight lies."""
+
+    thresholds: FloatArray
+    """(n,), rising, between 0 and the weight of all rows."""
+
+    def __call__(self, block: Block) -> Drawn:
+        """Those of one block."""
+        end = block.passed + block.row_weight
+        first, last = np.searchsorted(self.thresholds, [block.passed, end], side="right")
+        # The very first may be 0, and belongs to the first row.
+        own = self.thresholds[0 if block.passed == 0.0 else first : last] - block.passed
+        if not len(own):
+            return Drawn(np.empty((0, block.matrix.shape[1])), np.empty(0))
+        weights = np.ones(len(block.matrix)) if block.weights is None else block.weights
+        reached = np.cumsum(weights)
+        present = np.flatnonzero(weights)
+        inside = np.clip(np.searchsorted(reached, own, side="left"), present[0], present[-1])
+        return Drawn(np.asarray(block.matrix[inside], dtype=np.float64), np.ones(len(own)))
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """Different rows, in lexicographic order."""
+
+    matrix: FloatArray
+    """(n, D)."""
+    most: int
+    """More are not looked for."""
+
+    def __add__(self, other: Self) -> Self:
+        """Those of both."""
+        found = np.unique(np.r_[self.matrix, other.matrix], axis=0)
+        return replace(self, matrix=found[: self.most])
+
+
+@dataclass(frozen=True)
+class TakeDistinct:
+    """Takes different rows, no more than so many."""
+
+    most: int
+
+    def __call__(self, block: Block) -> Distinct:
+        """Those of one block."""
+        found = np.empty((0, block.matrix.shape[1]))
+        for tile, _ in tiles_of(block):
+            found = np.unique(np.r_[found, tile], axis=0)
+            if len(found) >= self.most:
+                break
+        return Distinct(found[: self.most], self.most)
+
+
+def tiles_of(block: Block) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+    """Its rows of positive weight as float64, a tile at a time, with their weights."""
+    return kernels.tiles(block.matrix, block.weights, kernels.tile_rows(block.matrix.shape[1], 8))
+
+
+def _present(block: Block) -> tuple[FloatArray, FloatArray]:
+    matrix = np.array(block.matrix, dtype=np.float64)
+    if block.weights is None:
+        return matrix, np.ones(len(matrix))
+    present = block.weights > 0.0
+    return matrix[present], block.weights[present]
+
+
+def _about(block: Block, centre: FloatArray, kind: ScatterKind) -> SufficientStatistics:
+    """Weighted sums of x - centre, and of its squares or products, over a block."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        sums = kernels.given_sums(block.matrix, block.weights, None, centre[None], kind)
+    return SufficientStatistics(sums, centre[None], kind)
