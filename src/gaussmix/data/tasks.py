@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussmix import kernels
 from gaussmix.data.blocks import Block
 from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
+
+# Rows that are laid side by side to find smallest and largest values.
+SIDE_BY_SIDE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +75,14 @@ class Measure:
         """Of one block; n_rows is 0 where no row has weight."""
         n_features = block.matrix.shape[1]
         low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-        n_rows, row_weight = 0, 0.0
-        for tile, weights in tiles_of(block):
-            n_rows += len(tile)
-            row_weight += float(len(tile) if weights is None else weights.sum())
-            low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
+        present = None if block.weights is None else block.weights[block.weights > 0.0]
+        n_rows = len(block.matrix) if present is None else len(present)
+        row_weight = block.row_weight
+        if n_rows == len(block.matrix):
+            low, high = _extremes(block.matrix)
+        else:
+            for tile, _ in tiles_of(block):
+                low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
         if n_rows == 0:
             nothing = np.zeros(self.kind.shape(1, n_features)[1:])
             return Extent(0, 0.0, low, high, np.inf, 0.0, np.zeros(n_features), nothing)
@@ -83,12 +90,8 @@ class Measure:
         mean = middle + _about(block, middle, ScatterKind.DIAGONAL).mean_offsets[0]
         mean = np.where(low == high, low, mean)
         scatter = _about(block, mean, self.kind).sums.scatter[0]
-        if block.weights is None:
-            return Extent(n_rows, row_weight, low, high, 1.0, 1.0, mean, scatter)
-        present = block.weights[block.weights > 0.0]
-        return Extent(
-            n_rows, row_weight, low, high, float(present.min()), float(present.max()), mean, scatter
-        )
+        lightest, heaviest = (1.0, 1.0) if present is None else (present.min(), present.max())
+        return Extent(n_rows, row_weight, low, high, float(lightest), float(heaviest), mean, scatter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,17 @@ class Given:
         held = self.responsibilities[block.first : block.first + len(block.matrix)]
         sums = kernels.given_sums(block.matrix, block.weights, held, self.centres, self.kind)
         return SufficientStatistics(sums, self.centres, self.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Numbers and arrays that are sums over rows."""
+
+    values: tuple[Any, ...]
+
+    def __add__(self, other: Self) -> Self:
+        """One by one."""
+        return replace(self, values=tuple(a + b for a, b in zip(self.values, other.values, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +229,23 @@ def _present(block: Block) -> tuple[FloatArray, FloatArray]:
         return matrix, np.ones(len(matrix))
     present = block.weights > 0.0
     return matrix[present], block.weights[present]
+
+
+def _extremes(matrix: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest values of the columns of (n, D), n at least 1: (D,) each."""
+    n_rows, n_features = matrix.shape
+    low, high = matrix[:1], matrix[:1]
+    if matrix.flags.c_contiguous and n_rows >= SIDE_BY_SIDE:
+        # NumPy is slow along a first axis where the last one is short: some rows are laid side by side.
+        whole = n_rows // SIDE_BY_SIDE * SIDE_BY_SIDE
+        wide = matrix[:whole].reshape(-1, SIDE_BY_SIDE * n_features)
+        low, high = (
+            found.reshape(SIDE_BY_SIDE, n_features) for found in (wide.min(axis=0), wide.max(axis=0))
+        )
+        matrix = matrix[whole:]
+    if len(matrix):
+        low, high = np.r_[low, [matrix.min(axis=0)]], np.r_[high, [matrix.max(axis=0)]]
+    return low.min(axis=0).astype(np.float64), high.max(axis=0).astype(np.float64)
 
 
 def _about(block: Block, centre: FloatArray, kind: ScatterKind) -> SufficientStatistics:

@@ -1,8 +1,12 @@
 """Where noise begins: the box that rows lie in, and which rows look scattered."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import tiles_of
 from gaussmix.errors import DataError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.cleaning import noise_probabilities
@@ -45,9 +49,34 @@ def noise_over(rows: Rows, share: float) -> Noise:
         )
     straight = Noise(share, summary.low, np.diag(summary.high - summary.low))
     axes = np.linalg.eigh(rows.covariance())[1]
-    low, high = np.full(len(axes), np.inf), np.full(len(axes), -np.inf)
-    for tile, _ in rows.tiles():
-        along = (tile - summary.mean) @ axes
-        low, high = np.minimum(low, along.min(axis=0)), np.maximum(high, along.max(axis=0))
-    turned = Noise(share, summary.mean + low @ axes.T, (high - low)[:, None] * axes.T)
+    reach = rows.added_up(Reach(summary.mean, axes))
+    turned = Noise(share, summary.mean + reach.low @ axes.T, (reach.high - reach.low)[:, None] * axes.T)
     return min((straight, turned), key=lambda noise: noise.log_volume)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    low: FloatArray
+    """(D,)."""
+    high: FloatArray
+    """(D,)."""
+
+    def __add__(self, other: "_Reached") -> "_Reached":
+        """Of both."""
+        return _Reached(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """How far rows reach along axes (D, D), from a place (D,)."""
+
+    place: FloatArray
+    axes: FloatArray
+
+    def __call__(self, block: Block) -> _Reached:
+        """Those of one block."""
+        found = _Reached(np.full(len(self.axes), np.inf), np.full(len(self.axes), -np.inf))
+        for tile, _ in tiles_of(block):
+            along = (tile - self.place) @ self.axes
+            found += _Reached(along.min(axis=0), along.max(axis=0))
+        return found

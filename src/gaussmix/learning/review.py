@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
+from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import tiles_of
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.outcome import Doubt
 from gaussmix.model.mixture import Mixture, noise_shares
@@ -128,74 +130,126 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     Review
         Computed in one pass, with memory for one tile.
     """
-    n_components, n_features = mixture.n_components, mixture.n_features
-    least_rows = mixture.family.least_rows(n_features)
-    too_far = unexplained_distance(n_features)
-    supports = [_Support(least_rows) for _ in range(n_components)]
-    assigned = np.zeros(n_components)
-    log_certainty = sure = fourth = total = 0.0
-    seen, n_unexplained = 0, 0
-    unexplained: list[int] = []
-    for tile, given in rows.tiles():
-        weights = np.ones(len(tile)) if given is None else given
-        labels, shares, _, distances = mixture.scores(tile)
-        named = labels >= 0
-        # Column by column: NumPy is slow along a short last axis.
-        nearest, spread = distances[:, 0].copy(), np.zeros(len(tile))
-        largest = shares[:, 0].copy() if mixture.noise is None else noise_shares(shares)
-        for share, distance in zip(shares.T, distances.T, strict=True):
-            np.maximum(largest, share, out=largest)
-            np.minimum(nearest, distance, out=nearest)
-            # Clipped so that one row 1e70 sigma away cannot overflow the sum.
-            spread += share * np.minimum(distance, 1e100) ** 2
-        assigned += np.bincount(labels[named], weights=weights[named], minlength=n_components)
-        log_certainty += float(weights @ np.log(largest))
-        sure += float(weights @ (largest >= 0.95))
-        fourth += float(weights @ spread)
-        total += float(weights.sum())
-        # What noise explains is not unexplained.
-        far = np.flatnonzero((nearest > too_far) & named)
-        n_unexplained += len(far)
-        unexplained.extend(int(i) + seen for i in far[: ROWS_NAMED - len(unexplained)])
-        for k, support in enumerate(supports):
-            support.add(tile, shares[:, k])
-        seen += len(tile)
-    by_chance = UNEXPLAINED_TAIL * seen
+    n_features = mixture.n_features
+    seen = rows.added_up(LookAgain(mixture))
+    by_chance = UNEXPLAINED_TAIL * seen.n_rows
     expected = n_features * (n_features + 2.0)
-    tail_weight = fourth / total / expected
+    tail_weight = seen.fourth / seen.row_weight / expected
     # Mardia (1970): the mean of d^4 has variance 8 D (D + 2) / n under normality.
-    excess = (tail_weight - 1.0) * expected / np.sqrt(8.0 * expected / total)
+    excess = (tail_weight - 1.0) * expected / np.sqrt(8.0 * expected / seen.row_weight)
     return Review(
-        n_rows=seen,
-        row_weight=total,
-        assigned=assigned,
-        distinct_rows=np.array([len(support.distinct) for support in supports]),
-        least_rows=least_rows,
-        examples=tuple(s.distinct[0] if s.distinct else None for s in supports),
-        log_certainty=log_certainty,
-        sure_share=sure / total,
-        n_unexplained=n_unexplained,
-        unexplained=tuple(unexplained),
-        too_many_unexplained=n_unexplained > by_chance + CHANCE_SIGMAS * np.sqrt(by_chance),
+        n_rows=seen.n_rows,
+        row_weight=seen.row_weight,
+        assigned=seen.assigned,
+        distinct_rows=np.array([len(support) for support in seen.supports]),
+        least_rows=seen.least_rows,
+        examples=tuple(support[0] if len(support) else None for support in seen.supports),
+        log_certainty=seen.log_certainty,
+        sure_share=seen.sure / seen.row_weight,
+        n_unexplained=seen.n_unexplained,
+        unexplained=seen.unexplained,
+        too_many_unexplained=seen.n_unexplained > by_chance + CHANCE_SIGMAS * np.sqrt(by_chance),
         tail_weight=tail_weight,
         tails_heavy=bool(excess > MISFIT_SIGMAS and tail_weight > 1.0 + MISFIT_SHARE),
     )
 
 
-class _Support:
-    """The first few distinct rows that a component holds a share of."""
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a review adds up, of rows that follow one another."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.distinct: list[FloatArray] = []
+    n_rows: int
+    row_weight: float
+    assigned: FloatArray
+    """(K,)."""
+    log_certainty: float
+    sure: float
+    fourth: float
+    n_unexplained: int
+    unexplained: tuple[int, ...]
+    """Counted from the first of these rows."""
+    supports: tuple[FloatArray, ...]
+    """K tables (n, D) of distinct rows, none longer than ``least_rows``."""
+    least_rows: int
 
-    def add(self, tile: FloatArray, shares: FloatArray) -> None:
-        if len(self.distinct) >= self.limit:
-            return
-        candidates = tile[shares >= SUPPORT_SHARE]
-        for known in self.distinct:
-            candidates = candidates[(candidates != known).any(axis=1)]
-        while len(candidates) and len(self.distinct) < self.limit:
-            found = candidates[0].copy()
-            self.distinct.append(found)
-            candidates = candidates[(candidates != found).any(axis=1)]
+    def __add__(self, other: "_Seen") -> "_Seen":
+        """Of both, the others' rows after these."""
+        later = (self.n_rows + i for i in other.unexplained)
+        return _Seen(
+            n_rows=self.n_rows + other.n_rows,
+            row_weight=self.row_weight + other.row_weight,
+            assigned=self.assigned + other.assigned,
+            log_certainty=self.log_certainty + other.log_certainty,
+            sure=self.sure + other.sure,
+            fourth=self.fourth + other.fourth,
+            n_unexplained=self.n_unexplained + other.n_unexplained,
+            unexplained=(*self.unexplained, *later)[:ROWS_NAMED],
+            supports=tuple(
+                _with_new(known, more, self.least_rows)
+                for known, more in zip(self.supports, other.supports, strict=True)
+            ),
+            least_rows=self.least_rows,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LookAgain:
+    """A last look at the rows of a block under a fitted mixture."""
+
+    mixture: Mixture
+
+    def __call__(self, block: Block) -> _Seen:
+        """With memory for one tile."""
+        n_components, n_features = self.mixture.means.shape
+        least_rows = self.mixture.family.least_rows(n_features)
+        nothing = _Seen(
+            *(0, 0.0, np.zeros(n_components), 0.0, 0.0, 0.0, 0, ()),
+            supports=(np.empty((0, n_features)),) * n_components,
+            least_rows=least_rows,
+        )
+        too_far, seen = unexplained_distance(n_features), nothing
+        for tile, given in tiles_of(block):
+            weights = np.ones(len(tile)) if given is None else given
+            seen += self._of_tile(tile, weights, too_far, seen)
+        return seen
+
+    def _of_tile(self, tile: FloatArray, weights: FloatArray, too_far: float, seen: _Seen) -> _Seen:
+        labels, shares, _, distances = self.mixture.scores(tile)
+        named = labels >= 0
+        # Column by column: NumPy is slow along a short last axis.
+        nearest, spread = distances[:, 0].copy(), np.zeros(len(tile))
+        largest = shares[:, 0].copy() if self.mixture.noise is None else noise_shares(shares)
+        for share, distance in zip(shares.T, distances.T, strict=True):
+            np.maximum(largest, share, out=largest)
+            np.minimum(nearest, distance, out=nearest)
+            # Clipped so that one row 1e70 sigma away cannot overflow the sum.
+            spread += share * np.minimum(distance, 1e100) ** 2
+        # What noise explains is not unexplained.
+        far = np.flatnonzero((nearest > too_far) & named)
+        return _Seen(
+            n_rows=len(tile),
+            row_weight=float(weights.sum()),
+            assigned=np.bincount(labels[named], weights[named], shares.shape[1]).astype(np.float64),
+            log_certainty=float(weights @ np.log(largest)),
+            sure=float(weights @ (largest >= 0.95)),
+            fourth=float(weights @ spread),
+            n_unexplained=len(far),
+            unexplained=tuple(int(i) for i in far[:ROWS_NAMED]),
+            supports=tuple(
+                tile[:0] if len(known) >= seen.least_rows else tile[share >= SUPPORT_SHARE]
+                for known, share in zip(seen.supports, shares.T, strict=True)
+            ),
+            least_rows=seen.least_rows,
+        )
+
+
+def _with_new(known: FloatArray, candidates: FloatArray, most: int) -> FloatArray:
+    """Distinct rows (n, D), and the first of the candidates (m, D) that are new, no more than so many."""
+    found = list(known)
+    if len(found) < most and len(candidates):
+        for row in found:
+            candidates = candidates[(candidates != row).any(axis=1)]
+    while len(candidates) and len(found) < most:
+        found.append(candidates[0].copy())
+        candidates = candidates[(candidates != found[-1]).any(axis=1)]
+    return np.array(found).reshape(-1, known.shape[1])

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import Totals, tiles_of
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.prepare import covariance_seen
 from gaussmix.learning.review import unexplained_distance
@@ -48,17 +50,27 @@ def score_tile(mixture: Mixture, tile: FloatArray) -> RowScores:
 
 def score_rows(mixture: Mixture, rows: Rows) -> Scores:
     """Log-likelihood and classification certainty of all rows, each times its weight."""
-    log_likelihood = row_weight = log_certainty = 0.0
-    for tile, given in rows.tiles():
-        weights = np.ones(len(tile)) if given is None else given
-        _, shares, log_densities, _ = mixture.scores(tile)
-        log_likelihood += float(weights @ log_densities)
-        largest = shares.max(axis=1)
-        if mixture.noise is not None:
-            largest = np.maximum(largest, noise_shares(shares))
-        log_certainty += float(weights @ np.log(largest))
-        row_weight += float(weights.sum())
-    return Scores(log_likelihood, row_weight, log_certainty)
+    return Scores(*rows.added_up(Score(mixture)).values)
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The totals of a block's rows."""
+
+    mixture: Mixture
+
+    def __call__(self, block: Block) -> Totals:
+        """Log-likelihood, row weight and classification certainty."""
+        total = Totals((0.0, 0.0, 0.0))
+        for tile, given in tiles_of(block):
+            weights = np.ones(len(tile)) if given is None else given
+            _, shares, log_densities, _ = self.mixture.scores(tile)
+            largest = shares.max(axis=1)
+            if self.mixture.noise is not None:
+                largest = np.maximum(largest, noise_shares(shares))
+            certain = float(weights @ np.log(largest))
+            total += Totals((float(weights @ log_densities), float(weights.sum()), certain))
+        return total
 
 
 def bic(log_likelihood: float, n_parameters: int, row_weight: float) -> float:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from gaussmix import kernels
+from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import Totals, tiles_of
 from gaussmix.errors import SettingsError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.belief.tails import Tails, tails_of
@@ -187,13 +189,25 @@ def classification_entropy(mixture: Mixture, rows: Rows) -> Entropy:
     With noise, that is one more component. One component is always sure.
     """
     n_kinds = mixture.n_components + (mixture.noise is not None)
-    total = row_weight = 0.0
-    for tile, given in rows.tiles():
-        weights = np.ones(len(tile)) if given is None else given
-        total += float(weights @ entr(mixture.shares(tile)).sum(axis=1))
-        row_weight += float(weights.sum())
+    total, row_weight = rows.added_up(TakeEntropy(mixture)).values
     normalised = 1.0 if n_kinds == 1 else 1.0 - total / (row_weight * np.log(n_kinds))
     return Entropy(total, float(normalised), row_weight)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeEntropy:
+    """The entropy of a block's rows, and their weight."""
+
+    mixture: Mixture
+
+    def __call__(self, block: Block) -> Totals:
+        """Of one block."""
+        total = row_weight = 0.0
+        for tile, given in tiles_of(block):
+            weights = np.ones(len(tile)) if given is None else given
+            total += float(weights @ entr(self.mixture.shares(tile)).sum(axis=1))
+            row_weight += float(weights.sum())
+        return Totals((total, row_weight))
 
 
 def _count(weight: float) -> str:

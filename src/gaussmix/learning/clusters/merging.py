@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
+from gaussmix.data.tasks import Totals, tiles_of
 from gaussmix.errors import SettingsError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.clusters.elbow import Elbow, elbow_of
@@ -273,29 +275,56 @@ def checked_count(n_clusters: Any, n_components: int) -> int:
 
 def _first_look(mixture: Mixture, rows: Rows) -> tuple[FloatArray, float, float]:
     """N_k (K,), the rows' weight, and the entropy that noise leaves when all components are one cluster."""
-    counts, row_weight, entropy = np.zeros(mixture.n_components), 0.0, 0.0
-    for tile, given in rows.tiles():
-        weights = np.ones(len(tile)) if given is None else given
-        shares = mixture.shares(tile)
-        counts += weights @ shares[:, : mixture.n_components]
-        row_weight += float(weights.sum())
-        if mixture.noise is not None:
-            noise = shares[:, -1]
-            entropy += float(weights @ _gain(noise, shares[:, :-1].sum(axis=1)))
+    counts, row_weight, entropy = rows.added_up(FirstLook(mixture)).values
     return counts, row_weight, entropy
+
+
+@dataclass(frozen=True, eq=False)
+class FirstLook:
+    """What `_first_look` finds, of one block."""
+
+    mixture: Mixture
+
+    def __call__(self, block: Block) -> Totals:
+        """N_k, row weight, and entropy."""
+        n_components = self.mixture.n_components
+        counts, row_weight, entropy = np.zeros(n_components), 0.0, 0.0
+        for tile, given in tiles_of(block):
+            weights = np.ones(len(tile)) if given is None else given
+            shares = self.mixture.shares(tile)
+            counts += weights @ shares[:, :n_components]
+            row_weight += float(weights.sum())
+            if self.mixture.noise is not None:
+                noise = shares[:, -1]
+                entropy += float(weights @ _gain(noise, shares[:, :-1].sum(axis=1)))
+        return Totals((counts, row_weight, entropy))
 
 
 def _gains(mixture: Mixture, rows: Rows, groups: Groups, one: int | None) -> FloatArray:
     """By how much the entropy falls if two clusters merge, (n, n): of all pairs, or of those with one."""
-    n_groups = len(groups)
-    gains = np.zeros((n_groups, n_groups))
-    for tile, weights in rows.tiles():
-        shares = _gathered(mixture.shares(tile), groups)[:, :n_groups]
-        for i in range(n_groups - 1) if one is None else [one]:
-            others = slice(i + 1, None) if one is None else slice(None)
-            gain = _gain(shares[:, [i]], shares[:, others])
-            gains[i, others] += gain.sum(axis=0) if weights is None else weights @ gain
+    gains: FloatArray = rows.added_up(Gains(mixture, groups, one)).values[0]
     return gains + gains.T if one is None else gains
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """What `_gains` finds, of one block, for pairs in one order."""
+
+    mixture: Mixture
+    groups: Groups
+    one: int | None
+
+    def __call__(self, block: Block) -> Totals:
+        """An array (n, n)."""
+        n_groups, one = len(self.groups), self.one
+        gains = np.zeros((n_groups, n_groups))
+        for tile, weights in tiles_of(block):
+            shares = _gathered(self.mixture.shares(tile), self.groups)[:, :n_groups]
+            for i in range(n_groups - 1) if one is None else [one]:
+                others = slice(i + 1, None) if one is None else slice(None)
+                gain = _gain(shares[:, [i]], shares[:, others])
+                gains[i, others] += gain.sum(axis=0) if weights is None else weights @ gain
+        return Totals((gains,))
 
 
 def _gain(one: FloatArray, other: FloatArray) -> FloatArray:
