@@ -19,6 +19,8 @@ from gaussmix.model.statistics import SufficientStatistics
 # reciprocal), whose rows all lie within so many standard deviations of every component, and whose
 # weights are between this and its reciprocal: squares and sums are then far from overflow.
 LARGE_FLOAT, FAR_IN_FLOATS, ALIKE = 1e12, 1e3, 1e3
+# Products of columns are found together with all else for no more columns than these.
+FEW_FEATURES = 256
 # Row weights of two passes that differ by more than rounding are of different rows.
 SAME_WEIGHT = 1e-9
 
@@ -49,7 +51,8 @@ class BlockedRows(ABC):
 
     @cached_property
     def _extent(self) -> Extent:
-        return self.added_up(Measure(ScatterKind.DIAGONAL))
+        # Where a pass is dear all is found in one, unless that would be dear itself.
+        return self.added_up(Measure(products=self.may_change and len(self.feature_names) <= FEW_FEATURES))
 
     @cached_property
     def _summary(self) -> RowsSummary:
@@ -62,7 +65,7 @@ class BlockedRows(ABC):
             np.where(constant, extent.low, extent.mean),
             extent.low,
             extent.high,
-            np.where(constant, 0.0, extent.variances),
+            np.where(constant, 0.0, extent.squares / extent.row_weight),
             extent.lightest,
             extent.heaviest,
         )
@@ -73,8 +76,11 @@ class BlockedRows(ABC):
 
     @cached_property
     def _covariance(self) -> FloatArray:
-        extent = self.added_up(Measure(ScatterKind.FULL))
-        covariance: FloatArray = extent.scatter / extent.row_weight
+        products, row_weight = self._extent.products, self.summary.row_weight
+        if products is None:
+            products = self.added_up(Measure(products=True)).products
+        assert products is not None
+        covariance: FloatArray = products / row_weight
         constant = self.summary.variances == 0.0
         covariance[constant, :] = 0.0
         covariance[:, constant] = 0.0
@@ -133,5 +139,7 @@ class BlockedRows(ABC):
         # Sorted thresholds on the cumulated weight: one pass in order, each row drawn by its weight.
         drawn = self.added_up(TakeSome(np.sort(generator.random(size)) * self.summary.row_weight))
         # Rounding may leave the last thresholds beyond the last row.
-        missing = size - len(drawn.matrix)
-        return np.r_[drawn.matrix, np.repeat(drawn.matrix[-1:], missing, axis=0)], np.ones(size)
+        matrix, missing = drawn.matrix, size - len(drawn.matrix)
+        if missing:
+            matrix = np.r_[matrix, np.repeat(matrix[-1:], missing, axis=0)]
+        return matrix, np.ones(size)

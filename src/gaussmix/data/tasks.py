@@ -33,15 +33,10 @@ class Extent:
     heaviest: float
     mean: FloatArray
     """(D,)."""
-    scatter: FloatArray
-    """(D,) or (D, D), sum w (x - mean)^2 or sum w (x - mean)(x - mean)^T."""
-
-    @property
-    def variances(self) -> FloatArray:
-        """Divided by the row weight: (D,)."""
-        squares = self.scatter if self.scatter.ndim == 1 else self.scatter.diagonal()
-        variances: FloatArray = squares / self.row_weight
-        return variances
+    squares: FloatArray
+    """(D,), sum w (x - mean)^2."""
+    products: FloatArray | None
+    """(D, D), sum w (x - mean)(x - mean)^T, where it was asked for."""
 
     def __add__(self, other: Self) -> Self:
         """Of both: Chan, Golub and LeVeque, The American Statistician 37 (1983) 242, eq. 2.1."""
@@ -50,7 +45,10 @@ class Extent:
         row_weight = self.row_weight + other.row_weight
         apart = other.mean - self.mean
         share = other.row_weight / row_weight
-        between = apart * apart if self.scatter.ndim == 1 else apart[:, None] * apart
+        between = self.row_weight * share * apart
+        products = None
+        if self.products is not None and other.products is not None:
+            products = self.products + other.products + between[:, None] * apart
         return replace(
             self,
             n_rows=self.n_rows + other.n_rows,
@@ -60,16 +58,17 @@ class Extent:
             lightest=min(self.lightest, other.lightest),
             heaviest=max(self.heaviest, other.heaviest),
             mean=self.mean + share * apart,
-            scatter=self.scatter + other.scatter + (self.row_weight * share) * between,
+            squares=self.squares + other.squares + between * apart,
+            products=products,
         )
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Finds the extent of a block, with its scatter of a kind, in two passes so that nothing cancels."""
+    """Finds the extent of a block, in two looks so that nothing cancels."""
 
-    kind: ScatterKind
-    """``DIAGONAL`` or ``FULL``."""
+    products: bool
+    """Whether how columns vary together is wanted, too."""
 
     def __call__(self, block: Block) -> Extent:
         """Of one block; n_rows is 0 where no row has weight."""
@@ -84,14 +83,18 @@ class Measure:
             for tile, _ in tiles_of(block):
                 low, high = np.minimum(low, tile.min(axis=0)), np.maximum(high, tile.max(axis=0))
         if n_rows == 0:
-            nothing = np.zeros(self.kind.shape(1, n_features)[1:])
-            return Extent(0, 0.0, low, high, np.inf, 0.0, np.zeros(n_features), nothing)
+            nothing = np.zeros(n_features)
+            products = np.zeros((n_features, n_features)) if self.products else None
+            return Extent(0, 0.0, low, high, np.inf, 0.0, nothing, nothing, products)
         middle = 0.5 * low + 0.5 * high
         mean = middle + _about(block, middle, ScatterKind.DIAGONAL).mean_offsets[0]
         mean = np.where(low == high, low, mean)
-        scatter = _about(block, mean, self.kind).sums.scatter[0]
+        squares = _about(block, mean, ScatterKind.DIAGONAL).sums.scatter[0]
+        products = _about(block, mean, ScatterKind.FULL).sums.scatter[0] if self.products else None
         lightest, heaviest = (1.0, 1.0) if present is None else (present.min(), present.max())
-        return Extent(n_rows, row_weight, low, high, float(lightest), float(heaviest), mean, scatter)
+        return Extent(
+            n_rows, row_weight, low, high, float(lightest), float(heaviest), mean, squares, products
+        )
 
 
 @dataclass(frozen=True, eq=False)

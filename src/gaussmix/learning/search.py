@@ -10,6 +10,7 @@ from gaussmix.data.rows import Rows
 from gaussmix.errors import DegenerateComponentError, FitError, StartError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.acceleration import stride_for
+from gaussmix.learning.approach import approached
 from gaussmix.learning.auto_search import Announce, AutoSearch, Found, Neighbours, unannounced
 from gaussmix.learning.effort import beside_neighbours, effort_for
 from gaussmix.learning.em import Watch, fit_em, silent
@@ -76,6 +77,10 @@ def search(
     step = prepare(rows, settings)
     climbs = _Climbs(rows, settings, step, watch, trace)
     if (found := _searched(rows, settings, step, announce, neighbours)) is not None:
+        if found.start is found.end:
+            # The search saw a sample only.
+            nearer = approached(rows, found.end, settings, step)
+            found = replace(found, start=nearer, end=nearer)
         # A trace tells the whole way.
         climbs.add(lambda: found.start if trace else found.end)
         if trace and found.end is not found.start and climbs.fell_short_of(found.search.best):
