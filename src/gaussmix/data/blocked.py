@@ -65,7 +65,7 @@ class BlockedRows(ABC):
             np.where(constant, extent.low, extent.mean),
             extent.low,
             extent.high,
-            np.where(constant, 0.0, extent.squares / extent.row_weight),
+            np.where(constant, 0.0, extent.variances),
             extent.lightest,
             extent.heaviest,
         )
@@ -76,11 +76,10 @@ class BlockedRows(ABC):
 
     @cached_property
     def _covariance(self) -> FloatArray:
-        products, row_weight = self._extent.products, self.summary.row_weight
-        if products is None:
-            products = self.added_up(Measure(products=True)).products
-        assert products is not None
-        covariance: FloatArray = products / row_weight
+        covariance = self._extent.covariance
+        if covariance is None:
+            covariance = self.added_up(Measure(products=True)).covariance
+        assert covariance is not None
         constant = self.summary.variances == 0.0
         covariance[constant, :] = 0.0
         covariance[:, constant] = 0.0

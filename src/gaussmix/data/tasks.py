@@ -31,36 +31,71 @@ class Extent:
     lightest: float
     """The smallest positive weight."""
     heaviest: float
-    mean: FloatArray
-    """(D,)."""
+    centre: FloatArray
+    """(D,), near the mean."""
+    offsets: FloatArray
+    """(D,), sum w (x - centre): what rounding the centre has left."""
     squares: FloatArray
-    """(D,), sum w (x - mean)^2."""
+    """(D,), sum w (x - centre)^2."""
     products: FloatArray | None
-    """(D, D), sum w (x - mean)(x - mean)^T, where it was asked for."""
+    """(D, D), sum w (x - centre)(x - centre)^T, where it was asked for."""
+
+    @property
+    def mean(self) -> FloatArray:
+        """(D,)."""
+        return self.centre + self.offsets / self.row_weight
+
+    @property
+    def variances(self) -> FloatArray:
+        """About the mean itself, divided by the row weight: (D,)."""
+        left = self.offsets / self.row_weight
+        return self.squares / self.row_weight - left * left
+
+    @property
+    def covariance(self) -> FloatArray | None:
+        """The same of products: (D, D)."""
+        left = self.offsets / self.row_weight
+        return None if self.products is None else self.products / self.row_weight - left[:, None] * left
+
+    def about(self, centre: FloatArray) -> Self:
+        """The same sums about another centre (D,)."""
+        by, weight = centre - self.centre, self.row_weight
+        products = self.products
+        if products is not None:
+            crossed = by[:, None] * self.offsets
+            products = products - crossed - crossed.T + weight * by[:, None] * by
+        squares = self.squares - 2.0 * by * self.offsets + weight * by * by
+        return replace(
+            self, centre=centre, offsets=self.offsets - weight * by, squares=squares, products=products
+        )
 
     def __add__(self, other: Self) -> Self:
-        """Of both: Chan, Golub and LeVeque, The American Statistician 37 (1983) 242, eq. 2.1."""
+        """Of both, about the mean of both as near as a double gets to it.
+
+        The pairwise update of Chan, Golub and LeVeque, The American Statistician 37 (1983) 242, with what
+        rounding a mean leaves carried along: far from the origin that is where the digits would go.
+        """
         if not (self.n_rows and other.n_rows):
             return self if self.n_rows else other
-        row_weight = self.row_weight + other.row_weight
-        apart = other.mean - self.mean
-        share = other.row_weight / row_weight
-        between = self.row_weight * share * apart
-        products = None
-        if self.products is not None and other.products is not None:
-            products = self.products + other.products + between[:, None] * apart
-        return replace(
+        centre = self.centre + (other.centre - self.centre) * (
+            other.row_weight / (self.row_weight + other.row_weight)
+        )
+        one, two = self.about(centre), other.about(centre)
+        both = replace(
             self,
             n_rows=self.n_rows + other.n_rows,
-            row_weight=row_weight,
+            row_weight=self.row_weight + other.row_weight,
             low=np.minimum(self.low, other.low),
             high=np.maximum(self.high, other.high),
             lightest=min(self.lightest, other.lightest),
             heaviest=max(self.heaviest, other.heaviest),
-            mean=self.mean + share * apart,
-            squares=self.squares + other.squares + between * apart,
-            products=products,
+            centre=centre,
+            offsets=one.offsets + two.offsets,
+            squares=one.squares + two.squares,
         )
+        if one.products is None or two.products is None:
+            return replace(both, products=None)
+        return replace(both, products=one.products + two.products)
 
 
 @dataclass(frozen=True)
@@ -85,15 +120,24 @@ class Measure:
         if n_rows == 0:
             nothing = np.zeros(n_features)
             products = np.zeros((n_features, n_features)) if self.products else None
-            return Extent(0, 0.0, low, high, np.inf, 0.0, nothing, nothing, products)
+            return Extent(0, 0.0, low, high, np.inf, 0.0, nothing, nothing, nothing, products)
         middle = 0.5 * low + 0.5 * high
         mean = middle + _about(block, middle, ScatterKind.DIAGONAL).mean_offsets[0]
         mean = np.where(low == high, low, mean)
-        squares = _about(block, mean, ScatterKind.DIAGONAL).sums.scatter[0]
+        sums = _about(block, mean, ScatterKind.DIAGONAL).sums
         products = _about(block, mean, ScatterKind.FULL).sums.scatter[0] if self.products else None
         lightest, heaviest = (1.0, 1.0) if present is None else (present.min(), present.max())
         return Extent(
-            n_rows, row_weight, low, high, float(lightest), float(heaviest), mean, squares, products
+            n_rows=n_rows,
+            row_weight=row_weight,
+            low=low,
+            high=high,
+            lightest=float(lightest),
+            heaviest=float(heaviest),
+            centre=mean,
+            offsets=sums.offsets[0],
+            squares=sums.scatter[0],
+            products=products,
         )
 
 
