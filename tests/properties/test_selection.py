@@ -280,3 +280,12 @@ def test_names_of_columns_are_kept():
     assert found.best.feature_names_in_.tolist() == ["length", "width"]
     assert found.best.predict(frame).shape == (60,)
     assert pandas.DataFrame(found.table).shape[0] == 2
+
+
+def test_of_very_many_rows_some_are_held_out(monkeypatch):
+    monkeypatch.setattr("gaussmix.learning.selection.held_out.HELD_OUT_VALUES", 2 * 200)
+    generator = np.random.default_rng(3)
+    matrix = np.concatenate([generator.normal(place, 1.0, (300, 2)) for place in (0.0, 8.0)])
+    found = gaussmix.select(matrix, range(1, 4), "VVI", n_folds=2)
+    assert found.choice.n_components == 2
+    assert "Rows that were held out, of 200 drawn," in found.verdict

@@ -167,12 +167,14 @@ def _held_out(selection: Selection) -> tuple[str, bool]:
     if found is None or len({key.n_components for key in found.cells}) < 2 or not selection.best.sound:
         return "", True
     best, top = selection.best, found.best
+    drawn = "" if found.n_rows is None else f", of {found.n_rows:,} drawn,"
+    who = f"Rows that were held out{drawn}"
     if top.n_components == best.n_components:
-        return "Rows that were held out are likeliest with as many, too.", True
+        return f"{who} are likeliest with as many, too.", True
     cell = found.cells[top]
     clear = cell.ahead > BEYOND_CHANCE * cell.standard_error
     by = f"by {cell.ahead:.2g} ± {cell.standard_error:.2g} nats a row"
-    what = f"Rows that were held out are likeliest with {_counted(top.n_components)} ({top.covariance}), {by}"
+    what = f"{who} are likeliest with {_counted(top.n_components)} ({top.covariance}), {by}"
     if clear:
         return f"{what}: they disagree.", False
     return f"{what}: that is within chance.", True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.data.memory import MemoryRows
+from gaussmix.data.rows import Rows
 from gaussmix.errors import DataError, FitError, SettingsError
 from gaussmix.kernels.threads import single_threaded_blas
 from gaussmix.learning.auto_search import Neighbours
@@ -63,12 +63,12 @@ class Selection:
 
 
 @single_threaded_blas()
-def select(rows: MemoryRows, asked: SelectionSettings, announce: Announce = unannounced) -> Selection:
+def select(rows: Rows, asked: SelectionSettings, announce: Announce = unannounced) -> Selection:
     """Fit all models with all numbers of components.
 
     Parameters
     ----------
-    rows : MemoryRows
+    rows : Rows
     asked : SelectionSettings
     announce : callable, optional
         Told of the progress.
@@ -115,7 +115,7 @@ def select(rows: MemoryRows, asked: SelectionSettings, announce: Announce = unan
 class _Grid:
     """The fits so far."""
 
-    def __init__(self, rows: MemoryRows, asked: SelectionSettings, announce: Announce) -> None:
+    def __init__(self, rows: Rows, asked: SelectionSettings, announce: Announce) -> None:
         self.rows, self.asked, self.announce = rows, asked, announce
         self.cells: dict[Key, Cell] = {}
         self.crew = Crew()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.data.memory import MemoryRows
+from gaussmix.data.rows import Rows
 from gaussmix.errors import DataError, DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.acceleration import stride_for
@@ -22,6 +23,8 @@ from gaussmix.model.mixture import Mixture
 
 # What folds' fits may leave to gain, in nats a row: far below what rows that are left out tell.
 FOLD_TOL = 1e-7
+# Numbers in a table that is cut into folds as it is: beyond them chance is far below what matters.
+HELD_OUT_VALUES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class HeldOut:
     """The cell that the others are compared with."""
     n_folds: int
     n_repeats: int
+    n_rows: int | None = None
+    """How many rows were drawn for it, where there were too many for all."""
 
     @property
     def best(self) -> Key:
@@ -53,7 +58,7 @@ class HeldOut:
 
 
 def hold_out(
-    rows: MemoryRows,
+    rows: Rows,
     cells: Sequence[Cell],
     reference: Cell,
     asked: SelectionSettings,
@@ -64,7 +69,8 @@ def hold_out(
 
     Parameters
     ----------
-    rows : MemoryRows
+    rows : Rows
+        Of very many, some are drawn.
     cells : sequence of Cell
         Fitted ones.
     reference : Cell
@@ -80,9 +86,9 @@ def hold_out(
     HeldOut or None
         None where there are too few different rows for folds, fits may not move, or the reference fails.
     """
-    tiles = list(rows.tiles())
-    matrix = np.concatenate([tile for tile, _ in tiles])
-    weights = np.concatenate([np.ones(len(t)) if w is None else w for t, w in tiles])
+    generator, drawing = map(np.random.default_rng, np.random.SeedSequence(asked.fit.seed).spawn(3)[1:])
+    most = HELD_OUT_VALUES // len(rows.feature_names)
+    matrix, weights = rows.sample(most, drawing)
     # Equal rows stay together: a weight of 2 is a repeated row, and neither is seen by the other's fit.
     different, which = np.unique(matrix, axis=0, return_inverse=True)
     n_folds = min(asked.n_folds, len(different))
@@ -91,7 +97,6 @@ def hold_out(
     if n_folds < 2 or asked.fit.max_iter == 0 or n_kept <= matrix.shape[1] + 1:
         return None
     sums = _Sums([cell.key for cell in cells], reference.key)
-    generator = np.random.default_rng(np.random.SeedSequence(asked.fit.seed).spawn(2)[1])
     for _ in range(asked.n_repeats):
         folds = (generator.permutation(len(different)) % n_folds)[which.reshape(-1)]
         sums.begin()
@@ -107,7 +112,7 @@ def hold_out(
                 return None if found is None else found.log_density(test)
 
             sums.add(crew.each(density, cells), test_weights)
-    return sums.held_out(n_folds, asked.n_repeats)
+    return sums.held_out(n_folds, asked.n_repeats, most if rows.summary.n_rows > most else None)
 
 
 def _fitted(rows: MemoryRows, cell: Cell, asked: SelectionSettings) -> Mixture | None:
@@ -158,7 +163,7 @@ class _Sums:
         mean = self.ahead / self.weight
         self.variances[-1] = np.maximum(self.squares / self.weight - mean**2, 0.0) / self.weight
 
-    def held_out(self, n_folds: int, n_repeats: int) -> HeldOut | None:
+    def held_out(self, n_folds: int, n_repeats: int, n_rows: int | None) -> HeldOut | None:
         """What the sums come to."""
         if self.failed[self.place]:
             return None
@@ -170,4 +175,4 @@ class _Sums:
             for i, key in enumerate(self.keys)
             if not self.failed[i]
         }
-        return HeldOut(cells, self.reference, n_folds, n_repeats)
+        return HeldOut(cells, self.reference, n_folds, n_repeats, n_rows)
