@@ -208,24 +208,31 @@ void nearest_of(RowArray<double> rows, In weights, In centres, Labels labels, Ou
     });
 }
 
-// Labels (N,), responsibilities (N, K), log densities (N,) and squared distances (N, K) into the arrays
-// that are given.
+// Labels (N,), responsibilities (N, K), log densities (N,), squared distances (N, K), and largest
+// responsibilities, least squared distances and expected fourth powers (N,) into the arrays that are given.
 template <typename Real>
 void scores_of(RowArray<Real> rows, In log_weights, In means, In factors, In log_determinants,
                const std::string &form, double log_background, std::optional<Labels> labels,
                std::optional<Out> shares, std::optional<Out> log_densities, std::optional<Out> distances,
+               std::optional<Out> largest, std::optional<Out> nearest, std::optional<Out> fourths,
                int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
     const Components components = checked_components(log_weights, means, factors, log_determinants,
                                                      form_named(form), log_background, ScatterKind::trace, d);
     expect((!labels || int64_t(labels->size()) == n) && (!shares || int64_t(shares->size()) == n * k) &&
                (!log_densities || int64_t(log_densities->size()) == n) &&
-               (!distances || int64_t(distances->size()) == n * k),
+               (!distances || int64_t(distances->size()) == n * k) &&
+               (!largest || int64_t(largest->size()) == n) && bool(nearest) == bool(fourths) &&
+               (!nearest || (int64_t(nearest->size()) == n && int64_t(fourths->size()) == n)),
            "the arrays for the scores have the wrong sizes");
     const Rows<Real> view{rows.data(), n, d, rows.stride(0), rows.stride(1), nullptr};
-    const Scores scores{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr,
+    const Scores scores{labels ? labels->data() : nullptr,
+                        shares ? shares->data() : nullptr,
                         log_densities ? log_densities->data() : nullptr,
-                        distances ? distances->data() : nullptr};
+                        distances ? distances->data() : nullptr,
+                        largest ? largest->data() : nullptr,
+                        nearest ? nearest->data() : nullptr,
+                        fourths ? fourths->data() : nullptr};
     unlocked([&](const std::function<bool()> &interrupted) {
         return score_rows<Real>(view, components, scores, n_threads, interrupted);
     });
@@ -240,7 +247,8 @@ void define(nb::module_ &module, const char *sums, const char *scores, const cha
     module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
                nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("log_background"),
                nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("log_densities").none(),
-               nb::arg("distances").none(), nb::arg("n_threads"));
+               nb::arg("distances").none(), nb::arg("largest").none(), nb::arg("nearest").none(),
+               nb::arg("fourths").none(), nb::arg("n_threads"));
     module.def(given, &given_sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(),
                nb::arg("responsibilities").none(), nb::arg("centres"), nb::arg("scatter"), nb::arg("counts"),
                nb::arg("squared_counts"), nb::arg("offsets"), nb::arg("moments"), nb::arg("n_threads"));

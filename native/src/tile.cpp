@@ -11,9 +11,9 @@ namespace gaussmix::GAUSSMIX_ISA {
 namespace {
 
 // Labels, responsibilities and log densities of the first `count` rows of a tile that holds log
-// densities by component.
+// densities by component; what follows of distances, if they are not null.
 void write_scores(Tile<double> &tile, const Prepared<double> &mixture, int64_t row, int64_t count,
-                  const Scores &scores) {
+                  const double *distances /* (K, tile) */, const Scores &scores) {
     constexpr int lanes = LANES<double>;
     const int64_t k = mixture.n_components;
     const bool background = mixture.has_background();
@@ -31,15 +31,26 @@ void write_scores(Tile<double> &tile, const Prepared<double> &mixture, int64_t r
             largest = larger(largest, value);
             total = exp_nonpositive(value - largest);
         }
-        if (scores.shares != nullptr || scores.log_densities != nullptr)
+        if (scores.shares != nullptr || scores.log_densities != nullptr || scores.largest != nullptr)
             for (int64_t c = 0; c < k; ++c) {
                 const Vec<double> share = exp_nonpositive(load(column + c * tile.size) - largest);
                 total += share;
                 store(column + c * tile.size, share);
             }
-        double labels[lanes], log_densities[lanes], totals[lanes];
+        double labels[lanes], log_densities[lanes], totals[lanes], nearests[lanes], fourths[lanes];
         store(labels, label);
         store(totals, total);
+        if (distances != nullptr) {
+            Vec<double> nearest = load(distances + t), fourth = {};
+            for (int64_t c = 0; c < k; ++c) {
+                const Vec<double> distance = load(distances + c * tile.size + t);
+                nearest = smaller(nearest, distance);
+                const Vec<double> bounded = smaller(distance, broadcast(1e100)); // whose square is finite
+                fourth += load(column + c * tile.size) * bounded * bounded;
+            }
+            store(nearests, nearest);
+            store(fourths, fourth / total);
+        }
         if (scores.log_densities != nullptr)
             store(log_densities, largest + log_at_least_one(total));
         for (int64_t lane = 0; lane < std::min<int64_t>(lanes, count - t); ++lane) {
@@ -51,19 +62,29 @@ void write_scores(Tile<double> &tile, const Prepared<double> &mixture, int64_t r
             if (scores.shares != nullptr)
                 for (int64_t c = 0; c < k; ++c)
                     scores.shares[i * k + c] = column[c * tile.size + lane] / totals[lane];
+            if (scores.largest != nullptr)
+                scores.largest[i] = 1.0 / totals[lane]; // the largest term is exp(0)
+            if (distances != nullptr) {
+                scores.nearest[i] = nearests[lane];
+                scores.fourths[i] = fourths[lane];
+            }
         }
     }
 }
 
-// Squared distances of the first `count` rows of a tile that holds -1/2 of them; adds the constants
-// that make log densities of them.
+// Squared distances of the first `count` rows of a tile that holds -1/2 of them, for each row or by
+// component, where they are asked for; adds the constants that make log densities of them.
 void write_distances(Tile<double> &tile, const std::vector<double> &constants, int64_t row, int64_t count,
-                     double *distances /* (N, K) */) {
+                     double *distances /* (N, K) */, double *by_component /* (K, tile) */) {
     const int64_t k = int64_t(constants.size());
     for (int64_t c = 0; c < k; ++c) {
         double *column = &tile.shares[c * tile.size];
-        for (int64_t t = 0; t < count; ++t)
-            distances[(row + t) * k + c] = -2.0 * column[t];
+        if (distances != nullptr)
+            for (int64_t t = 0; t < count; ++t)
+                distances[(row + t) * k + c] = -2.0 * column[t];
+        if (by_component != nullptr)
+            for (int64_t t = 0; t < tile.size; ++t)
+                by_component[c * tile.size + t] = -2.0 * column[t];
         for (int64_t t = 0; t < tile.size; ++t)
             column[t] += constants[size_t(c)];
     }
@@ -95,16 +116,19 @@ void block_scores(const Rows<Given> &rows, const Prepared<double> &mixture, int6
                   const Scores &scores, Stop &stop) {
     Tile<double> tile = tile_for(mixture, last - first);
     Prepared<double> bare = mixture;
-    if (scores.distances != nullptr)
+    const bool apart = scores.distances != nullptr || scores.nearest != nullptr;
+    if (apart)
         std::fill(bare.constants.begin(), bare.constants.end(), 0.0);
+    std::vector<double> kept(scores.nearest == nullptr ? 0 : size_t(mixture.n_components * tile.size));
+    double *by_component = scores.nearest == nullptr ? nullptr : kept.data();
     for (int64_t row = first; row < last && !stop.requested(); row += tile.size) {
         const int64_t count = std::min(tile.size, last - row);
         fill(tile, rows, row, count, mixture.centre.data());
         fetch_ahead(rows, row + tile.size, std::min(tile.size, last - row - tile.size));
         log_densities(tile, bare);
-        if (scores.distances != nullptr)
-            write_distances(tile, mixture.constants, row, count, scores.distances);
-        write_scores(tile, mixture, row, count, scores);
+        if (apart)
+            write_distances(tile, mixture.constants, row, count, scores.distances, by_component);
+        write_scores(tile, mixture, row, count, by_component, scores);
     }
 }
 

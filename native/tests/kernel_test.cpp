@@ -143,7 +143,9 @@ void compare_scores(const Problem &p) {
         factors.push_back(full_factor(p, c));
     std::vector<int32_t> labels(static_cast<size_t>(p.n));
     std::vector<double> shares(size_t(p.n * p.k)), log_densities(size_t(p.n)), distances(size_t(p.n * p.k));
-    const Scores scores{labels.data(), shares.data(), log_densities.data(), distances.data()};
+    std::vector<double> largest(size_t(p.n)), nearest(size_t(p.n)), fourths(size_t(p.n));
+    const Scores scores{labels.data(),  shares.data(),  log_densities.data(), distances.data(),
+                        largest.data(), nearest.data(), fourths.data()};
     check(score_rows(rows_of(p, p.rows), components_of(p), scores, 3, [] { return false; }), "scores finish");
     bool right = true;
     RowScores row;
@@ -152,10 +154,19 @@ void compare_scores(const Problem &p) {
         const double *found = shares.data() + i * p.k;
         right = right && near(log_densities[size_t(i)], row.log_density, 1.0 + std::abs(row.log_density));
         right = right && labels[size_t(i)] == row.label;
-        for (int64_t c = 0; c < p.k; ++c)
+        double most = p.log_background > -INFINITY ? std::exp(p.log_background - row.log_density) : 0.0;
+        double least = INFINITY, fourth = 0.0;
+        for (int64_t c = 0; c < p.k; ++c) {
             right = right && near(found[c], row.shares[size_t(c)], 1.0);
+            const double distance = distances[size_t(i * p.k + c)];
+            most = std::max(most, found[c]);
+            least = std::min(least, distance);
+            fourth += found[c] * distance * distance;
+        }
+        right = right && near(largest[size_t(i)], most, 1.0) && nearest[size_t(i)] == least;
+        right = right && near(fourths[size_t(i)], fourth, 1.0 + fourth);
     }
-    check(right, "labels, shares and log densities");
+    check(right, "labels, shares and log densities, and what follows of distances");
 }
 
 // Rows that no component reaches are the background's: the sums are those of the other rows.

@@ -141,6 +141,25 @@ def test_scores_agree(family, layout):
         # Where two components are equally likely to rounding, either label is right.
         best = shares[np.arange(len(rows)), labels]
         assert (best >= shares.max(axis=1) - 1e-12).all()
+        assert_looks_agree(rows, components, labels)
+
+
+def assert_looks_agree(rows, components, labels):
+    found, expected = native.looks(rows, components), reference.looks(rows, components)
+    assert np.array_equal(found.labels, labels)
+    np.testing.assert_allclose(found.largest, expected.largest, rtol=1e-9)
+    np.testing.assert_allclose(found.nearest, expected.nearest, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.fourths, expected.fourths, rtol=1e-8, atol=1e-12)
+
+
+def test_looks_far_away_stay_finite():
+    mixture = mixture_of(FAMILIES[0], 2, 2)
+    for far in (1e60, 1e120):
+        for kernel in (native, reference):
+            found = kernel.looks(np.array([[far, 0.0], [0.0, 0.0]]), mixture.components)
+            assert found.nearest[0] > 1e100
+            assert found.fourths[0] == pytest.approx(1e200)
+            assert np.isfinite(found.fourths).all()
 
 
 @pytest.mark.parametrize("family", SEEN_BY_KERNELS, ids=lambda f: f.name)
@@ -459,6 +478,7 @@ def test_scores_agree_on_a_background(family, layout):
             np.testing.assert_allclose(found, expected.log_densities, rtol=1e-12)
         assert np.array_equal(together.distances, native.scores(rows, mixture.components).distances)
         assert np.array_equal(together.labels, native.labels(rows, components))
+        assert_looks_agree(rows, components, together.labels)
         # Shares of the background first, so that label -1 is theirs. To rounding either of equals is right.
         all_shares = np.c_[1.0 - expected.shares.sum(axis=1), expected.shares]
         best = all_shares[np.arange(n_rows), together.labels + 1]

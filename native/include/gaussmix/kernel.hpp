@@ -117,6 +117,9 @@ struct Scores {
     double *shares;        // (N, K), responsibilities
     double *log_densities; // (N,), log p(x_i), with the background
     double *distances;     // (N, K), squared Mahalanobis distances
+    double *largest;       // (N,), the largest responsibility, the background's included
+    double *nearest;       // (N,), the least squared distance; asked for together with ...
+    double *fourths;       // (N,), sum_k r_ik d_ik^4, distances no larger than 1e50
 };
 
 // Fill `scores` for all rows on `n_threads` threads; `interrupted` as above.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.kernels import reference, reference_climb
-from gaussmix.kernels.contract import Climbed, FloatArray, Nearest, Scores, Sums
+from gaussmix.kernels.contract import Climbed, FloatArray, Looks, Nearest, Scores, Sums
 
 _kernel: ModuleType = reference
 KERNEL_NAME = "reference (NumPy)"
@@ -33,6 +33,7 @@ given_sums: Callable[..., Sums] = _kernel.given_sums
 nearest_centres: Callable[..., Nearest] = _kernel.nearest_centres
 labels: Callable[..., NDArray[np.int32]] = _kernel.labels
 scores: Callable[..., Scores] = _kernel.scores
+looks: Callable[..., Looks] = _kernel.looks
 climb: Callable[..., Climbed] = getattr(_kernel, "climb", reference_climb.climb)
 triangular_factors: Callable[..., tuple[FloatArray, NDArray[np.bool_]]] = getattr(
     _kernel, "triangular_factors", reference_climb.triangular_factors
@@ -57,6 +58,7 @@ __all__ = [
     "labels",
     "log_densities",
     "log_sum_exp",
+    "looks",
     "nearest_centres",
     "place_rows",
     "quick_sums",

@@ -48,6 +48,9 @@ def score_rows_double(
     shares: Any,
     log_densities: Any,
     distances: Any,
+    largest: Any,
+    nearest: Any,
+    fourths: Any,
     n_threads: int,
 ) -> None: ...
 def score_rows_float(
@@ -62,6 +65,9 @@ def score_rows_float(
     shares: Any,
     log_densities: Any,
     distances: Any,
+    largest: Any,
+    nearest: Any,
+    fourths: Any,
     n_threads: int,
 ) -> None: ...
 def given_sums_double(

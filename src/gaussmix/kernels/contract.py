@@ -158,6 +158,19 @@ class Scores(NamedTuple):
     """(n, K), squared Mahalanobis distances."""
 
 
+class Looks(NamedTuple):
+    """How well a mixture places each of n rows."""
+
+    labels: NDArray[np.int32]
+    """(n,), as in `Scores`."""
+    largest: FloatArray
+    """(n,), the largest responsibility, the background's included."""
+    nearest: FloatArray
+    """(n,), the least squared Mahalanobis distance."""
+    fourths: FloatArray
+    """(n,), fourth powers of distances, averaged over responsibilities; none is above 1e200."""
+
+
 class Nearest(NamedTuple):
     """Which of K centres is nearest to each of n points."""
 

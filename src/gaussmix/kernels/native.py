@@ -10,6 +10,7 @@ from gaussmix.kernels.contract import (
     Climbed,
     Components,
     FloatArray,
+    Looks,
     MStepRule,
     Nearest,
     ScatterKind,
@@ -148,6 +149,13 @@ def scores(rows: NDArray[Any], components: Components) -> Scores:
     return found
 
 
+def looks(rows: NDArray[Any], components: Components) -> Looks:
+    """How well a mixture places each row of (n, D)."""
+    found = Looks(np.empty(len(rows), dtype=np.int32), *(np.empty(len(rows)) for _ in range(3)))
+    _score(rows, components, found.labels, None, None, None, *found[1:])
+    return found
+
+
 def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray) -> Nearest:
     """Assign points (n, D) to the nearest of centres (K, D), and add up where they lie about it."""
     n_centres, n_features = centres.shape
@@ -212,20 +220,20 @@ def _score(
     shares: FloatArray | None = None,
     log_densities: FloatArray | None = None,
     distances: FloatArray | None = None,
+    largest: FloatArray | None = None,
+    nearest: FloatArray | None = None,
+    fourths: FloatArray | None = None,
 ) -> None:
     """Fill the arrays that are given."""
     if not _readable(rows):
         for first in range(0, len(rows), CONVERTED_ROWS):
             part = slice(first, first + CONVERTED_ROWS)
             block = np.ascontiguousarray(rows[part], dtype=np.float64)
-            _score(
-                block,
-                components,
-                None if labels is None else labels[part],
-                None if shares is None else shares[part],
-                None if log_densities is None else log_densities[part],
-                None if distances is None else distances[part],
-            )
+            of_part = [
+                None if array is None else array[part]
+                for array in (shares, log_densities, distances, largest, nearest, fourths)
+            ]
+            _score(block, components, None if labels is None else labels[part], *of_part)
         return
     call = _native.score_rows_float if rows.dtype == np.float32 else _native.score_rows_double
     call(
@@ -240,6 +248,9 @@ def _score(
         shares,
         log_densities,
         distances,
+        largest,
+        nearest,
+        fourths,
         thread_count(),
     )
 

@@ -14,6 +14,7 @@ from gaussmix.kernels.contract import (
     Components,
     FactorForm,
     FloatArray,
+    Looks,
     Nearest,
     ScatterKind,
     Scores,
@@ -178,6 +179,18 @@ def scores(rows: NDArray[Any], components: Components) -> Scores:
     held, log_density = responsibilities(np.asarray(rows, dtype=np.float64), components)
     distances = squared_distances(np.asarray(rows, dtype=np.float64), components)
     return Scores(_likeliest(terms, components.log_background), held, log_density, distances)
+
+
+def looks(rows: NDArray[Any], components: Components) -> Looks:
+    """How well a mixture places each row of (n, D)."""
+    parts = [Looks(np.empty(0, dtype=np.int32), *np.empty((3, 0)))]
+    for tile, _ in tiles(rows, None, tile_rows(rows.shape[1], len(components.log_weights))):
+        found = scores(tile, components)
+        largest = np.maximum(found.shares.max(axis=1), 1.0 - found.shares.sum(axis=1))
+        # Clipped so that one row 1e70 sigma away cannot overflow the sum.
+        fourths = (found.shares * np.minimum(found.distances, 1e100) ** 2).sum(axis=1)
+        parts.append(Looks(found.labels, largest, found.distances.min(axis=1), fourths))
+    return Looks(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def nearest_centres(points: FloatArray, weights: FloatArray, centres: FloatArray) -> Nearest:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gaussmix import kernels
 from gaussmix.errors import SettingsError
-from gaussmix.kernels.contract import Components, FloatArray, Scores
+from gaussmix.kernels.contract import Components, FloatArray, Looks, Scores
 from gaussmix.model.covariances import CovarianceFamily
 
 # Rows that are drawn and put in place at a time.
@@ -142,9 +142,10 @@ class Mixture:
 
     @cached_property
     def remoteness(self) -> float:
-        """How many standard deviations the farthest mean lies from the origin."""
-        diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
-        return float(np.linalg.norm(self.means * diagonals, axis=1).max())
+        """How many standard deviations the farthest mean lies from the origin, if its parts add up."""
+        # Of a feature given all others: where features are nearly collinear, its rounding weighs by that.
+        information = self.family.variances(self.precisions, self.n_components, self.n_features)
+        return float(np.linalg.norm(self.means * np.sqrt(information), axis=1).max())
 
     @cached_property
     def eccentricity(self) -> float:
@@ -195,6 +196,10 @@ class Mixture:
     def scores(self, rows: NDArray[Any]) -> Scores:
         """Labels, responsibilities, log densities and squared distances of a block of rows (n, D)."""
         return kernels.scores(rows, self.components)
+
+    def looks(self, rows: NDArray[Any]) -> Looks:
+        """Labels, largest responsibilities, least squared distances and fourth powers of rows (n, D)."""
+        return kernels.looks(rows, self.components)
 
     def labels(self, rows: NDArray[Any]) -> NDArray[np.int32]:
         """The likeliest component of each row of (N, D), counted from 0, or -1 for noise: (N,)."""
