@@ -6,7 +6,7 @@ NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp
 # Tools that pip put into .venv, such as cmake, come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-reference sanitize neon wheel lint types format docs bench clean
+.PHONY: help setup demo test test-reference sanitize neon wheel lint types format docs bench fuzz soak clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,10 +25,12 @@ demo: $(READY)   ## the ten heights of the worked example, every step, what to m
 	@mkdir -p build && $(BIN)/gaussmix demo --html build/demo.html
 
 test: $(READY)   ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-reference: $(READY) ## all tests with the NumPy kernel
-	GAUSSMIX_KERNEL=reference $(BIN)/python -m pytest -n auto
+# What tests of files, pages and faults do hardly depends on the kernel, and takes long with this one.
+ELSEWHERE := $(foreach folder,cli cluster docs faults nasty/test_inputs_cli.py report threads,--ignore tests/$(folder))
+test-reference: $(READY) ## the tests of numbers with the NumPy kernel; ELSEWHERE= for all
+	GAUSSMIX_KERNEL=reference $(BIN)/python -m pytest -n auto $(ELSEWHERE)
 
 lint: $(READY)   ## style, formatting, that imports point down, no warning from the compiler, types of the viewer (needs npm)
 	$(BIN)/ruff check .
@@ -70,10 +72,20 @@ format: $(READY) ## bring the code into form
 
 docs: $(READY)   ## rebuild the generated parts of docs/ and README, then run every example in them
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/nasty_table.py
 	$(BIN)/python -m pytest tests/docs
 
 bench: $(READY)  ## one EM iteration beside other libraries'; with BASE=<commit>, HEAD beside that commit
 	$(BIN)/python -m benchmarks.$(if $(BASE),compare $(BASE),run) $(PROBLEMS)
+
+fuzz: $(READY)   ## fuzz model files, CSV, options and fits: SECONDS= each, FITS= from seed FIRST=
+	for name in model csv options; do \
+		$(BIN)/python -m tests.fuzz.harnesses $$name --seconds $(or $(SECONDS),600) --findings build/fuzz || exit 1; \
+	done
+	$(BIN)/python -m tests.fuzz.fits --first $(or $(FIRST),0) --count $(or $(FITS),100000)
+
+soak: $(READY)   ## mixed use for SECONDS= (an hour), and whether memory stays flat
+	$(BIN)/python tests/threads/soak.py --seconds $(or $(SECONDS),3600)
 
 clean:           ## remove .venv and caches
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 
 ``GaussianMixture`` is the estimator; ``select`` finds the number of components and the model, and
 ``SelectedGaussianMixture`` does so as an estimator; ``bootstrap_test`` tests for one component more;
-``compare`` sets two fits side by side; ``load`` reads a saved one back; ``plot`` draws; ``show_versions``
-says what is installed. The command line is ``gaussmix --help``.
+``compare`` sets two fits side by side; ``rows`` are rows in files or on a cluster; ``load`` reads a saved
+model back; ``plot`` draws; ``show_versions`` says what is installed. The command line is ``gaussmix --help``.
 """
 
 from importlib import import_module
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gaussmix.estimators.comparing import compare
     from gaussmix.estimators.loading import load
     from gaussmix.estimators.mixture import GaussianMixture
+    from gaussmix.estimators.outofcore import rows
     from gaussmix.estimators.selected import SelectedGaussianMixture
     from gaussmix.estimators.selecting import bootstrap_test, select
     from gaussmix.versions import show_versions
@@ -26,6 +27,7 @@ _HOMES = {
     "bootstrap_test": "gaussmix.estimators.selecting",
     "compare": "gaussmix.estimators.comparing",
     "load": "gaussmix.estimators.loading",
+    "rows": "gaussmix.estimators.outofcore",
     "select": "gaussmix.estimators.selecting",
     "show_versions": "gaussmix.versions",
 }
@@ -38,6 +40,7 @@ __all__ = [
     "compare",
     "load",
     "plot",
+    "rows",
     "select",
     "show_versions",
 ]

@@ -51,6 +51,10 @@ class ModelFileError(GaussmixError, ValueError):
     """The file is not a model that this version can read safely."""
 
 
+class CheckpointError(GaussmixError, ValueError):
+    """A checkpoint cannot be written or read, or is not of this fit."""
+
+
 class ComponentWarning(UserWarning):
     """The fit converged, but a component is empty or rests on too few distinct rows."""
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gaussmix.data.files import read_table
+from gaussmix.data.files.tables import read_table
 from gaussmix.errors import DataError
 
 ROWS = [[1.5, 20.0], [2.5, 30.25], [-3.0, 4e1]]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gaussmix import __version__
-from gaussmix.errors import DataError, GaussmixError, ModelFileError, SettingsError
+from gaussmix.errors import CheckpointError, DataError, GaussmixError, ModelFileError, SettingsError
 
 USAGE, DATA, FIT, MODEL_FILE, INTERRUPTED = 2, 3, 4, 5, 130
 
@@ -59,7 +59,8 @@ def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> Non
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Shell completion: eval "$(_GAUSSMIX_COMPLETE=bash_source gaussmix)" (or zsh_source, '
-    "fish_source). Exit codes: 0 done, 2 usage, 3 data, 4 fit failed, 5 bad model file, 130 interrupted.",
+    "fish_source). Exit codes: 0 done, 2 usage, 3 data or checkpoint, 4 fit failed, 5 bad model file, "
+    "130 interrupted.",
 )
 @click.option(
     "--version",
@@ -75,7 +76,12 @@ def cli() -> None:
 
 def exit_code(error: GaussmixError) -> int:
     """The exit code that says which kind of thing went wrong."""
-    for kind, code in ((ModelFileError, MODEL_FILE), (DataError, DATA), (SettingsError, USAGE)):
+    for kind, code in (
+        (ModelFileError, MODEL_FILE),
+        (DataError, DATA),
+        (CheckpointError, DATA),
+        (SettingsError, USAGE),
+    ):
         if isinstance(error, kind):
             return code
     return FIT

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gaussmix.data.files import Table, read_table
+from gaussmix.data.files.tables import Table, read_table
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning, SettingsError, StartError
 from gaussmix.kernels.threads import compute_threads

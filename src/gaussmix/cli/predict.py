@@ -3,7 +3,7 @@
 import click
 
 from gaussmix.cli.fit import refuse_overwriting
-from gaussmix.cli.options import rows_for
+from gaussmix.cli.sources import UNTRUSTED_HELP, opened
 from gaussmix.modelfile import load_model
 from gaussmix.report.assignments import print_assignments, write_assignments
 
@@ -15,17 +15,24 @@ from gaussmix.report.assignments import print_assignments, write_assignments
     "-o", "--output", type=click.Path(dir_okay=False), help="Write here instead of standard output."
 )
 @click.option("--drop-missing", is_flag=True, help="Leave rows with missing values out.")
-def predict(model: str, data: str, output: str | None, drop_missing: bool) -> None:
+@click.option("--memory", metavar="SIZE", help="Read DATA in blocks if it takes more than this, as in fit.")
+@click.option("--untrusted", is_flag=True, help=UNTRUSTED_HELP)
+def predict(
+    model: str, data: str, output: str | None, drop_missing: bool, memory: str | None, untrusted: bool
+) -> None:
     """Assign each row of DATA to a component of MODEL.
 
-    Writes CSV: row and label (both counted from 1), one probability a component, log density, and whether no
-    component explains the row. Columns of DATA are matched to the model's by name.
+    Writes CSV, or Parquet where the output's name ends in .parquet: row and label (both counted from 1), one
+    probability a component, log density, and whether no component explains the row. Columns of DATA are
+    matched to the model's by name.
     """
     saved = load_model(model)
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
-    rows, table = rows_for(saved, data, drop_missing)
-    if output is None:
-        print_assignments(saved.mixture, rows.matrix, table.row_numbers)
-    else:
-        write_assignments(saved.mixture, rows.matrix, output, table.row_numbers)
+    options = {"data": data, "drop_missing": drop_missing, "memory": memory, "untrusted": untrusted}
+    plain = {"row_weights": None, "dask": None, "no_spool": True}
+    with opened({**options, **plain}, list(saved.feature_names)) as source:
+        if output is None:
+            print_assignments(saved.mixture, source.rows, source.row_numbers)
+        else:
+            write_assignments(saved.mixture, source.rows, output, source.row_numbers)

@@ -1,6 +1,7 @@
 """``gaussmix select``: which model, and how many groups."""
 
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -12,10 +13,10 @@ from gaussmix.cli.options import (
     model_options,
     notes_of_warnings,
     print_json,
-    rows_from,
     stop_options,
 )
 from gaussmix.cli.progress import exit_if, progress_bar
+from gaussmix.cli.sources import opened, where_options
 from gaussmix.errors import SettingsError
 from gaussmix.learning.selection.cells import CRITERIA, NOT_DECISIVE, SelectionSettings, models_for
 from gaussmix.learning.selection.grid import select as select_models
@@ -65,6 +66,7 @@ COUNTS = "1:9"
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of starts and folds.")
 @model_options
 @stop_options
+@where_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Save the best model (JSON) here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def select(
@@ -85,8 +87,9 @@ def select(
     """
     refuse_overwriting(options["data"], output)
     tried = counts_of(counts)
-    with notes_of_warnings() as warned:
-        rows, table = rows_from(options)
+    with ExitStack() as stack, notes_of_warnings() as warned:
+        source = stack.enter_context(opened(options))
+        rows = source.rows
         asked = SelectionSettings(
             tried,
             models_for(models_of(models), len(rows.feature_names)),
@@ -111,8 +114,8 @@ def select(
         best = selection.best
         assert best.result is not None
         part = ("It was chosen by a selection that was interrupted.",) if selection.interrupted else ()
-        notes = (*table.notes, *warned, *part)
-        fitted = summarise(best.result, rows, asked.settings(best.key), notes, row_numbers=table.row_numbers)
+        notes = (*source.notes, *warned, *part)
+        fitted = summarise(best.result, rows, asked.settings(best.key), notes, row_numbers=source.row_numbers)
         save_model(to_saved(fitted, best.result.mixture), output)
     if as_json:
         print_json(summary.as_json())

@@ -10,7 +10,7 @@ from gaussmix import kernels
 from gaussmix.data.blocks import Block, T, Task, added_up
 from gaussmix.data.rows import RowsSummary
 from gaussmix.data.tasks import Expect, Extent, Given, Measure, TakeAll, TakeSome
-from gaussmix.errors import DataError
+from gaussmix.errors import DataError, StartError
 from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
@@ -70,6 +70,16 @@ class BlockedRows(ABC):
             extent.heaviest,
         )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, renamed or guessed when the rows were found."""
+        return ()
+
+    @property
+    def n_rows(self) -> int | None:
+        """N, rows of weight zero too; None where nobody has counted them."""
+        return None
+
     def covariance(self) -> FloatArray:
         """The covariance of all rows: (D, D), divided by the row weight."""
         return self._covariance
@@ -99,6 +109,9 @@ class BlockedRows(ABC):
         task = Expect(mixture, Precision.SINGLE if quick else Precision.DOUBLE)
         statistics = self.added_up(task)
         known = self.summary.row_weight if self.may_change else statistics.row_weight
+        if self.may_change and not np.isfinite(statistics.log_likelihood):
+            # Rows are asked once only whether they are finite.
+            known = np.nan
         if not abs(statistics.row_weight - known) <= SAME_WEIGHT * known:
             raise DataError(
                 f"the rows changed during the fit: they weighed {known:.12g} altogether and now weigh "
@@ -121,7 +134,16 @@ class BlockedRows(ABC):
     def given_statistics(
         self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind
     ) -> SufficientStatistics:
-        """The same sums about given centres (K, D) with given responsibilities (N, K)."""
+        """The same sums about given centres (K, D) with given responsibilities (N, K).
+
+        Raises
+        ------
+        StartError
+            If these are not for as many rows as there are.
+        """
+        n_rows, shape = self.n_rows, responsibilities.shape
+        if n_rows is not None and shape != (n_rows, len(centres)):
+            raise StartError(f"start responsibilities must have shape {(n_rows, len(centres))}; got {shape}")
         return self.added_up(Given(responsibilities, centres, kind))
 
     def tiles(self) -> Iterator[tuple[FloatArray, FloatArray | None]]:

@@ -15,6 +15,8 @@ from gaussmix.kernels.contract import FloatArray
 
 # Squares of differences must stay inside the floats' range, with room for sums over rows.
 WIDEST, NARROWEST = 1e140, 1e-140
+# ... and those sums, times weights, too.
+LARGEST_SUM = 1e300
 # Row weights outside this range are brought to about 1 by a power of two, which is exact.
 HEAVIEST, LIGHTEST = 1e100, 1e-100
 CHECKED_ROWS = 65536
@@ -62,7 +64,7 @@ def as_table(matrix: Any) -> NDArray[Any]:
         )
     if np.ma.isMaskedArray(matrix):
         matrix = np.ma.filled(matrix.astype(np.float64), np.nan)
-    array = np.asarray(matrix)
+    array = _as_array(matrix)
     if array.ndim != 2:
         raise DataError(
             f"Expected 2D array, got {array.ndim}D array instead: rows must have shape (N, D). "
@@ -78,6 +80,38 @@ def as_table(matrix: Any) -> NDArray[Any]:
             f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
         )
     return array
+
+
+def _as_array(matrix: Any) -> NDArray[Any]:
+    """What NumPy makes of it, if that is not one thing of an unknown kind."""
+    try:
+        array = np.asarray(matrix)
+    except (TypeError, ValueError) as error:
+        if uneven := _uneven_row(matrix):
+            raise DataError(uneven) from error
+        raise DataKindError(f"no array can be made of the rows: {error}") from error
+    if array.dtype.names is not None:
+        raise DataKindError(
+            "the rows are a structured array, of which no matrix can be computed with: use "
+            "numpy.lib.recfunctions.structured_to_unstructured(X), or pandas.DataFrame(X)"
+        )
+    if array.ndim == 0 and array.dtype.kind in "OUS":
+        raise DataKindError(
+            f"Expected 2D array, got one {type(matrix).__name__} instead: rows must be an array or a frame "
+            "of shape (N, D); rows of a file are fitted with fit_rows(path)"
+        )
+    return array
+
+
+def _uneven_row(matrix: Any) -> str | None:
+    """Says which of several lists is not as long as the first; None if that is not what is wrong."""
+    if not isinstance(matrix, list | tuple) or not all(hasattr(row, "__len__") for row in matrix):
+        return None
+    lengths = [len(row) for row in matrix]
+    odd = next((i for i, length in enumerate(lengths) if length != lengths[0]), None)
+    if odd is None:
+        return None
+    return f"row {odd} has {lengths[odd]} values and row 0 has {lengths[0]}: all rows need as many"
 
 
 def checked_weights(weights: Any, n_rows: int) -> FloatArray:
@@ -147,6 +181,12 @@ def refuse_unusable_columns(summary: RowsSummary, feature_names: Sequence[str]) 
             f"column {feature_names[j]!r} runs from {summary.low[j]:g} to {summary.high[j]:g}: squares of "
             f"such values are out of range of 64-bit floats (more than {WIDEST:g} in size, or less than "
             f"{NARROWEST:g} apart). {'Divide' if wide else 'Multiply'} the column by a constant."
+        )
+    for j in map(int, np.flatnonzero(spread > np.sqrt(LARGEST_SUM / max(summary.row_weight, 1.0)))):
+        raise DataError(
+            f"column {feature_names[j]!r} runs from {summary.low[j]:g} to {summary.high[j]:g}, and the "
+            f"weights add up to {summary.row_weight:g}: squares times weights are out of range of 64-bit "
+            f"floats (more than {LARGEST_SUM:g}). Divide the column, or the weights, by a constant."
         )
 
 

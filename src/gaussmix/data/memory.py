@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.blocks import Block, block_rows
 from gaussmix.data.checks import checked_matrix, checked_weights, refuse_unusable_columns
-from gaussmix.errors import StartError
-from gaussmix.kernels.contract import FloatArray, ScatterKind
-from gaussmix.model.statistics import SufficientStatistics
+from gaussmix.kernels.contract import FloatArray
 
 
 class MemoryRows(BlockedRows):
@@ -71,14 +69,7 @@ class MemoryRows(BlockedRows):
             if n_rows > size:
                 passed += block.row_weight
 
-    def given_statistics(
-        self, responsibilities: FloatArray, centres: FloatArray, kind: ScatterKind
-    ) -> SufficientStatistics:
-        """The same sums about given centres (K, D) with given responsibilities (N, K)."""
-        n_rows = self.matrix.shape[0]
-        if responsibilities.shape != (n_rows, len(centres)):
-            raise StartError(
-                f"start responsibilities must have shape {(n_rows, len(centres))}; "
-                f"got {responsibilities.shape}"
-            )
-        return super().given_statistics(responsibilities, centres, kind)
+    @property
+    def n_rows(self) -> int:
+        """N, rows of weight zero too."""
+        return len(self.matrix)

@@ -1,14 +1,19 @@
 """What an estimator's parameters ask for, as settings for the floors below."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
-from gaussmix.errors import SettingsError, StartError
+from gaussmix.errors import DataError, DataKindError, GaussmixError, SettingsError, StartError
 from gaussmix.learning.settings import DEFAULT_SEED, FitSettings, GivenStart, responsibilities_of
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
+
+OF_COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 def settings_of(parameters: dict[str, Any], start: Any) -> FitSettings:
@@ -34,6 +39,41 @@ def settings_of(parameters: dict[str, Any], start: Any) -> FitSettings:
         seed=_seed(parameters["random_state"]),
         given=_given(parameters, start),
     )
+
+
+@contextmanager
+def unchanged_if_refused(estimator: Any) -> Iterator[None]:
+    """What an estimator knows of the columns stays that of its last fit when another fit is refused."""
+    known = {name: getattr(estimator, name) for name in OF_COLUMNS if hasattr(estimator, name)}
+    try:
+        yield
+    except GaussmixError:
+        for name in OF_COLUMNS:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(known)
+        raise
+
+
+def know_columns(estimator: Any, X: Any, reset: bool) -> None:
+    """Note the number and the names of columns (``reset``), or compare them with those that were fitted.
+
+    Raises
+    ------
+    DataError, DataKindError
+        If two columns have one name, or some names are text and others are not.
+    ValueError
+        If the columns are not those that were fitted.
+    """
+    names = list(getattr(X, "columns", ()))
+    if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise DataError(
+            f"two columns are called {twice!r}: rename one of them, or use X.to_numpy() for columns without "
+            "names"
+        )
+    try:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    except TypeError as error:
+        raise DataKindError(str(error)) from error
 
 
 def _seed(random_state: Any) -> int:

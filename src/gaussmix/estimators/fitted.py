@@ -4,6 +4,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.memory import MemoryRows
 from gaussmix.learning.result import FitResult
 from gaussmix.learning.settings import FitSettings
@@ -29,10 +30,13 @@ class Fitted:
         noise, n_given = getattr(self, "noise_", None), getattr(self, "_n_given", 0)
         return Mixture(self.weights_, self.means_, self.covariances_, family, noise, n_given)
 
-    def _keep(self, result: FitResult, rows: MemoryRows, settings: FitSettings, columns_named: bool) -> None:
+    def _keep(self, result: FitResult, rows: BlockedRows, settings: FitSettings, columns_named: bool) -> None:
         self._set_mixture(result.mixture)
-        self.summary_ = summarise(result, rows, settings, columns_named=columns_named)
-        self.labels_ = result.mixture.labels(rows.matrix)
+        self.summary_ = summarise(result, rows, settings, rows.notes, columns_named=columns_named)
+        if isinstance(rows, MemoryRows):
+            self.labels_ = result.mixture.labels(rows.matrix)
+        elif hasattr(self, "labels_"):
+            del self.labels_
         self.n_features_in_ = result.mixture.n_features
         history = result.history
         self.converged_ = result.outcome.converged

@@ -9,16 +9,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from gaussmix.data.checks import as_table, checked_matrix
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import ComponentWarning, SettingsError
-from gaussmix.estimators.asked import settings_of
+from gaussmix.estimators.asked import know_columns, settings_of, unchanged_if_refused
 from gaussmix.estimators.assessing import Assessing
 from gaussmix.estimators.fitted import Fitted
 from gaussmix.estimators.merging import Merging
 from gaussmix.estimators.notebook import NotebookPages
+from gaussmix.estimators.outofcore import OnRows
+from gaussmix.estimators.stepwise import Stepwise
 from gaussmix.estimators.threads import on_threads
 from gaussmix.estimators.uncertain import Uncertain
 from gaussmix.kernels.contract import FloatArray
@@ -40,7 +41,17 @@ from gaussmix.modelfile import save_model
 from gaussmix.report.summary import to_saved
 
 
-class GaussianMixture(Fitted, NotebookPages, Uncertain, Assessing, Merging, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(
+    Stepwise,
+    Fitted,
+    OnRows,
+    NotebookPages,
+    Uncertain,
+    Assessing,
+    Merging,
+    DensityMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Gaussian mixture fitted by EM, with the parameters and attributes of scikit-learn's.
 
     Parameters
@@ -143,6 +154,10 @@ class GaussianMixture(Fitted, NotebookPages, Uncertain, Assessing, Merging, Dens
         ``n_starts``, ``n_moves``, ``n_reached``, ``spread``; None where there was none.
     trace_ : tuple of TraceStep
         With ``trace=True``, every iteration's mixture and log-likelihood.
+    stream_ : Stream
+        What `partial_fit` has learnt from, and goes on from: ``str(stream_)`` is a sentence.
+    n_samples_seen_ : int
+        Rows that `partial_fit` has seen.
     n_features_in_, feature_names_in_ :
         As in every scikit-learn estimator.
 
@@ -249,8 +264,9 @@ class GaussianMixture(Fitted, NotebookPages, Uncertain, Assessing, Merging, Dens
         """
         previous = self._mixture() if self.warm_start and hasattr(self, "means_") else None
         settings = settings_of(self.get_params(deep=False), start if start is not None else previous)
-        rows = self._rows(X, sample_weight, reset=True)
-        result = search(rows, settings, self._watch(), self.trace)
+        with unchanged_if_refused(self):
+            rows = self._rows(X, sample_weight, reset=True)
+            result = search(rows, settings, self._watch(), self.trace)
         self._keep(result, rows, settings, hasattr(self, "feature_names_in_"))
         self._remember(X, sample_weight)
         self._warn(result)
@@ -330,13 +346,13 @@ class GaussianMixture(Fitted, NotebookPages, Uncertain, Assessing, Merging, Dens
 
     def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows:
         table = as_table(X)
-        validate_data(self, X, reset=reset, skip_check_array=True)
+        know_columns(self, X, reset)
         names = getattr(self, "feature_names_in_", None)
         return MemoryRows(table, sample_weight, None if names is None else [str(name) for name in names])
 
     def _checked(self, X: Any) -> Any:
         table = as_table(X)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        know_columns(self, X, reset=False)
         return checked_matrix(table, getattr(self, "feature_names_in_", None))
 
     @on_threads

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.data.checks import as_table
+from gaussmix.estimators.asked import know_columns
 from gaussmix.estimators.mixture import GaussianMixture
 from gaussmix.estimators.selecting import ModelSelection, select
 from gaussmix.kernels.contract import FloatArray
@@ -94,7 +95,7 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
             As in `gaussmix.select`.
         """
         as_table(X)
-        validate_data(self, X, reset=True, skip_check_array=True)
+        know_columns(self, X, reset=True)
         self.selection_: ModelSelection = select(
             X, sample_weight=sample_weight, **self.get_params(deep=False)
         )
@@ -133,5 +134,5 @@ class SelectedGaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc
     def _seen(self, X: Any) -> GaussianMixture:
         check_is_fitted(self, "best_")
         as_table(X)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        know_columns(self, X, reset=False)
         return self.best_

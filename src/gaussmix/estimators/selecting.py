@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from gaussmix.data.memory import MemoryRows
+from gaussmix.data.blocked import BlockedRows
 from gaussmix.errors import SettingsError
 from gaussmix.estimators.asked import settings_of
 from gaussmix.estimators.mixture import GaussianMixture
+from gaussmix.estimators.outofcore import names_given
 from gaussmix.kernels.threads import compute_threads
 from gaussmix.learning.selection.cells import (
     DEFAULT_COUNTS,
@@ -49,7 +50,7 @@ class ModelSelection:
     """
 
     def __init__(
-        self, selection: Selection, rows: MemoryRows, parameters: dict[str, Any], names: Any
+        self, selection: Selection, rows: BlockedRows, parameters: dict[str, Any], names: Any
     ) -> None:
         self._selection, self._rows = selection, rows
         self._parameters, self._names = parameters, names
@@ -123,8 +124,8 @@ def select(
 
     Parameters
     ----------
-    X : array-like of shape (N, D)
-        Finite real numbers.
+    X : array-like of shape (N, D), or rows
+        Finite real numbers, or what `gaussmix.rows` returns.
     n_components : int or iterable of int, default 1 to 9
         Numbers of components to try.
     covariance_types : str or iterable of str, default "default"
@@ -161,7 +162,7 @@ def select(
     719; held-out likelihood: Smyth, Statistics and Computing 10 (2000) 63. docs/selection.md.
     """
     template = GaussianMixture(**_checked(parameters))
-    rows = template._rows(X, sample_weight, reset=True)
+    rows, names = _rows_of(template, X, sample_weight)
     asked = SelectionSettings(
         n_components,  # type: ignore[arg-type]
         models_for(covariance_types, len(rows.feature_names)),
@@ -173,7 +174,17 @@ def select(
     )
     with compute_threads(template.n_threads):
         found = select_models(rows, asked, progress)
-    return ModelSelection(found, rows, parameters, getattr(template, "feature_names_in_", None))
+    return ModelSelection(found, rows, parameters, names)
+
+
+def _rows_of(template: GaussianMixture, X: Any, sample_weight: Any) -> tuple[BlockedRows, Any]:
+    """Rows to choose for, and the names (D,) of their columns or None."""
+    if not isinstance(X, BlockedRows):
+        rows = template._rows(X, sample_weight, reset=True)
+        return rows, getattr(template, "feature_names_in_", None)
+    if sample_weight is not None:
+        raise SettingsError("these rows have their weights already: gaussmix.rows(..., weights=...)")
+    return X, names_given(X)
 
 
 def _checked(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -175,5 +175,7 @@ def _split(values: FloatArray, counts: FloatArray) -> int:
     """Index from which rising values (m,) are the upper of two groups: the best 2-means, exactly."""
     centred = values - (counts @ values) / counts.sum()
     below, sums = np.cumsum(counts)[:-1], np.cumsum(counts * centred)[:-1]
+    # Not the total less those below, which is 0 beside a count that outweighs rounding.
+    above = np.cumsum(counts[::-1])[-2::-1]
     # Between-group sum of squares, the two groups' sums being opposite.
-    return 1 + int(np.argmax(sums**2 / (below * (counts.sum() - below))))
+    return 1 + int(np.argmax(sums**2 / (below * above)))

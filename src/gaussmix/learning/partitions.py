@@ -23,6 +23,8 @@ GROUPS, AGGLOMERATED = 40, 500
 UNIFORM_SHARE = 0.5
 # Squared spread, in units of that of all points, of the pseudo-points that small groups are given.
 SMALL_SPREAD = 0.1
+# Of a trace, what rounding can leave of an eigenvalue that is 0.
+ROUNDED = 1e-14
 
 
 def kmeans(
@@ -158,7 +160,10 @@ class _Merging:
         pseudo = d + 1.0
         covariances = scatters + SMALL_SPREAD * pseudo * np.eye(d)
         covariances /= (counts + pseudo)[:, None, None]
-        costs: FloatArray = counts * (0.5 * np.linalg.slogdet(covariances)[1] - np.log(counts))
+        # No lower than of the pseudo-points alone, which rounding may hide beside long axes.
+        lowest = d * np.log(SMALL_SPREAD * pseudo / (counts + pseudo))
+        logs = np.maximum(np.linalg.slogdet(covariances)[1], lowest)
+        costs: FloatArray = counts * (0.5 * logs - np.log(counts))
         return costs
 
 
@@ -204,7 +209,12 @@ def _gaussian(points: FloatArray, weights: FloatArray, spread: float) -> tuple[F
     centre = weights @ points / count
     away = points - centre
     covariance = (away * weights[:, None]).T @ away + spread * pseudo * np.eye(d)
-    return centre, np.linalg.cholesky(covariance / (count + pseudo))
+    try:
+        return centre, np.linalg.cholesky(covariance / (count + pseudo))
+    except np.linalg.LinAlgError:
+        # Beside rows of large weight the pseudo-points are less than rounding.
+        covariance = covariance + ROUNDED * np.trace(covariance) * np.eye(d)
+        return centre, np.linalg.cholesky(covariance / (count + pseudo))
 
 
 def _squared_lengths(away: FloatArray, lower: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from gaussmix.data.files.room import SHARE, memory_to_use
 from gaussmix.data.rows import Rows, RowsSummary
 from gaussmix.errors import DataError, DataWarning, SettingsError
 from gaussmix.kernels.contract import FloatArray
@@ -20,6 +21,10 @@ from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
 TAKES_PART = 1e-3
 # Weights that are less than this on average cannot be counts of rows.
 FEW_COUNTS = 0.5
+# Of the largest variance: columns with less than this cannot be turned into one another and keep digits, ...
+LEAST_TURNED = 1e-14
+# ... and beside one variance for all, squares of their quotients leave the floats' range.
+LEAST_SHARED = 1e-100
 
 
 _UNWARNED: ContextVar[bool] = ContextVar("unwarned", default=False)
@@ -86,8 +91,10 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
             f"covariance_type {settings.covariance_type!r} is for one feature; there are "
             f"{len(rows.feature_names)}"
         )
+    _refuse_too_wide(len(rows.feature_names))
     covariance = covariance_seen(rows, family)
     floor = _floor(rows, family, covariance, settings)
+    _refuse_unlike_units(rows, settings)
     prior: Prior = NoPrior()
     if settings.prior == "weak":
         prior = WeakPrior(prior_strength(summary), covariance, floor)
@@ -96,6 +103,47 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
         prior = ConjugatePrior(summary.mean, unbiased)
     resolution = np.finfo(np.float64).eps * summary.magnitudes
     return MStep(prior, float(settings.reg_covar), resolution, settings.ties)
+
+
+def _refuse_too_wide(n_features: int) -> None:
+    """Refuse more features than there is memory for one covariance of, before that is asked for.
+
+    Raises
+    ------
+    DataError
+    """
+    needed, memory = 8 * n_features**2, memory_to_use() / SHARE
+    if needed > memory:
+        raise DataError(
+            f"one covariance of {n_features} features takes {needed / 1e9:.3g} GB, and this process can have "
+            f"{memory / 1e9:.3g} GB: choose fewer columns, or reduce them first (PCA, TruncatedSVD)"
+        )
+
+
+def _refuse_unlike_units(rows: Rows, settings: FitSettings) -> None:
+    """Refuse columns whose spreads differ by more than arithmetic that mixes them can bear.
+
+    Raises
+    ------
+    DataError
+    """
+    family, variances = settings.family, rows.summary.variances
+    small, large = int(np.argmin(variances)), int(np.argmax(variances))
+    if family.rigid:
+        least, why = LEAST_TURNED, "turns axes"
+    elif settings.prior == "conjugate" and not family.sees_correlation:
+        least, why = LEAST_SHARED, "has one variance for all columns under prior='conjugate'"
+    else:
+        return
+    if 0.0 < variances[small] < least * variances[large]:
+        spreads = np.sqrt(variances[[small, large]])
+        raise DataError(
+            f"columns {rows.feature_names[small]!r} and {rows.feature_names[large]!r} have standard "
+            f"deviations of {spreads[0]:.2g} and {spreads[1]:.2g}, too different for covariance_type "
+            f"{family.name}, which {why}: rounding in the one outweighs the other. Bring the columns into "
+            "like units (divide each by its standard deviation), or use VVV (full) with prior='weak', which "
+            "does not depend on units"
+        )
 
 
 def prior_strength(summary: RowsSummary) -> float:

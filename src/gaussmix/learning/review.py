@@ -1,16 +1,19 @@
 """A last look at the rows under the fitted mixture: what an honest answer has to mention."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from gaussmix.data.blocks import Block
+from gaussmix.data.checkpoints.encoding import register
 from gaussmix.data.rows import Rows
 from gaussmix.data.tasks import tiles_of
-from gaussmix.kernels.contract import FloatArray
+from gaussmix.kernels.contract import FloatArray, Looks
 from gaussmix.learning.outcome import Doubt
-from gaussmix.model.mixture import Mixture, noise_shares
+from gaussmix.model.mixture import Mixture
 
 # A row this improbable under every component is explained by none of them.
 UNEXPLAINED_TAIL = 1e-4
@@ -154,6 +157,7 @@ def review_rows(rows: Rows, mixture: Mixture) -> Review:
     )
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class _Seen:
     """What a review adds up, of rows that follow one another."""
@@ -199,54 +203,65 @@ class LookAgain:
     mixture: Mixture
 
     def __call__(self, block: Block) -> _Seen:
-        """With memory for one tile."""
-        n_components, n_features = self.mixture.means.shape
-        least_rows = self.mixture.family.least_rows(n_features)
-        nothing = _Seen(
-            *(0, 0.0, np.zeros(n_components), 0.0, 0.0, 0.0, 0, ()),
-            supports=(np.empty((0, n_features)),) * n_components,
-            least_rows=least_rows,
-        )
-        too_far, seen = unexplained_distance(n_features), nothing
-        for tile, given in tiles_of(block):
-            weights = np.ones(len(tile)) if given is None else given
-            seen += self._of_tile(tile, weights, too_far, seen)
-        return seen
-
-    def _of_tile(self, tile: FloatArray, weights: FloatArray, too_far: float, seen: _Seen) -> _Seen:
-        labels, shares, _, distances = self.mixture.scores(tile)
-        named = labels >= 0
-        # Column by column: NumPy is slow along a short last axis.
-        nearest, spread = distances[:, 0].copy(), np.zeros(len(tile))
-        largest = shares[:, 0].copy() if self.mixture.noise is None else noise_shares(shares)
-        for share, distance in zip(shares.T, distances.T, strict=True):
-            np.maximum(largest, share, out=largest)
-            np.minimum(nearest, distance, out=nearest)
-            # Clipped so that one row 1e70 sigma away cannot overflow the sum.
-            spread += share * np.minimum(distance, 1e100) ** 2
-        # What noise explains is not unexplained.
-        far = np.flatnonzero((nearest > too_far) & named)
+        """With memory for a few numbers a row."""
+        matrix, weights = block.matrix, block.weights
+        if weights is None:
+            weights = np.ones(len(matrix))
+        elif not weights.all():
+            matrix, weights = matrix[weights > 0.0], weights[weights > 0.0]
+        looks = self.mixture.looks(matrix)
+        far = looks.nearest > unexplained_distance(matrix.shape[1])
+        labels, of_named = looks.labels, weights
+        if self.mixture.noise is not None:
+            # What noise explains is not unexplained.
+            named = looks.labels >= 0
+            far &= named
+            labels, of_named = labels[named], weights[named]
+        unexplained = np.flatnonzero(far)
+        assigned = np.bincount(labels, of_named, self.mixture.n_components)
         return _Seen(
-            n_rows=len(tile),
+            n_rows=len(matrix),
             row_weight=float(weights.sum()),
-            assigned=np.bincount(labels[named], weights[named], shares.shape[1]).astype(np.float64),
-            log_certainty=float(weights @ np.log(largest)),
-            sure=float(weights @ (largest >= 0.95)),
-            fourth=float(weights @ spread),
-            n_unexplained=len(far),
-            unexplained=tuple(int(i) for i in far[:ROWS_NAMED]),
-            supports=tuple(
-                tile[:0] if len(known) >= seen.least_rows else tile[share >= SUPPORT_SHARE]
-                for known, share in zip(seen.supports, shares.T, strict=True)
-            ),
-            least_rows=seen.least_rows,
+            assigned=assigned.astype(np.float64),
+            log_certainty=float((weights * np.log(looks.largest)).sum()),
+            sure=float((weights * (looks.largest >= 0.95)).sum()),
+            fourth=float((weights * looks.fourths).sum()),
+            n_unexplained=len(unexplained),
+            unexplained=tuple(int(i) for i in unexplained[:ROWS_NAMED]),
+            supports=self._supports(matrix, looks),
+            least_rows=self._least_rows,
         )
+
+    @property
+    def _least_rows(self) -> int:
+        return self.mixture.family.least_rows(self.mixture.n_features)
+
+    def _supports(self, matrix: NDArray[Any], looks: Looks) -> tuple[FloatArray, ...]:
+        """Distinct rows (m, D) that each component holds a share of, no more than are needed."""
+        most, n_components = self._least_rows, self.mixture.n_components
+        held = looks.largest >= SUPPORT_SHARE
+        nothing = np.empty((0, matrix.shape[1]))
+        found = [nothing] * n_components
+        for k in range(n_components):
+            # Mostly the first of those that are likeliest in it are enough.
+            likeliest = np.flatnonzero((looks.labels == k) & held)[: 4 * most]
+            found[k] = _with_new(nothing, np.asarray(matrix[likeliest], dtype=np.float64), most)
+        if all(len(rows) == most for rows in found):
+            return tuple(found)
+        found = [rows if len(rows) == most else nothing for rows in found]
+        for tile, _ in tiles_of(Block(matrix, None, 0, 0.0)):
+            for k, share in enumerate(self.mixture.scores(tile).shares.T):
+                if len(found[k]) < most:
+                    found[k] = _with_new(found[k], tile[share >= SUPPORT_SHARE], most)
+        return tuple(found)
 
 
 def _with_new(known: FloatArray, candidates: FloatArray, most: int) -> FloatArray:
     """Distinct rows (n, D), and the first of the candidates (m, D) that are new, no more than so many."""
+    if len(known) >= most or not len(candidates):
+        return known
     found = list(known)
-    if len(found) < most and len(candidates):
+    if found:
         for row in found:
             candidates = candidates[(candidates != row).any(axis=1)]
     while len(candidates) and len(found) < most:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.data.checks import WIDEST
 from gaussmix.errors import SettingsError, StartError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances import CovarianceFamily, covariance_family
@@ -208,6 +209,8 @@ def checked_start(settings: FitSettings, n_features: int) -> CheckedStart:
         weights = weights / weights.sum()
     if given.means is not None:
         means = _finite("means", given.means, (n_components, n_features))
+        if np.abs(means).max() > WIDEST:
+            raise StartError(f"start means must not be larger than {WIDEST:g}, as rows must not")
     if given.covariances is not None and given.precisions is not None:
         raise StartError("give start covariances or start precisions, not both")
     if given.covariances is not None:

@@ -5,6 +5,7 @@ the rows and the difference between a weight of 2 and a repeated row do not matt
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import Prior, WeakPrior
-from gaussmix.model.spread import longest_axis
+from gaussmix.model.spread import longest_axis, positive_scale
 
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
 # Neighbours are looked for among this many rows: trees of more are slow in many dimensions.
@@ -135,6 +136,9 @@ def make_start(rows: Rows, settings: FitSettings, step: MStep, generator: np.ran
     start = step.ties.applied(_overridden(given, found, settings.family), noise)
     if given.means is not None and not step.ties.share.get("means"):
         _warn_equal_means(start)
+    if given.covariances is not None:
+        _refuse_narrow(start, step, rows.feature_names)
+        start = _with_floor(start, step)
     return start
 
 
@@ -270,6 +274,44 @@ def _warn_equal_means(start: Mixture) -> None:
                     stacklevel=2,
                 )
                 return
+
+
+def _refuse_narrow(start: Mixture, step: MStep, feature_names: Sequence[str]) -> None:
+    """Refuse given covariances that no arithmetic on these rows can tell from 0.
+
+    Raises
+    ------
+    StartError
+    """
+    narrow = step.resolution * np.sqrt(
+        start.family.variances(start.precisions, start.n_components, start.n_features)
+    )
+    if (narrow >= 1.0).any():
+        component, feature = (int(i) for i in np.argwhere(narrow >= 1.0)[0])
+        raise StartError(
+            f"the start covariance of component {component + 1} is narrower than what rounding makes of "
+            f"column {feature_names[feature]!r}, {step.resolution[feature]:.2g}: give variances in the "
+            "squared units of the data"
+        )
+
+
+def _with_floor(start: Mixture, step: MStep) -> Mixture:
+    """A start whose variances along directions without spread are those that the prior holds there.
+
+    Every later mixture has those, and against any others the objective may fall.
+    """
+    floor, held = step.prior.floor(), list(step.ties.hold.get("covariances", ()))
+    if floor is None or not isinstance(step.prior, WeakPrior):
+        return start
+    pooled = step.prior.covariance
+    flat = start.family.spreadless_directions(pooled)
+    scale = positive_scale(pooled, np.ones(len(pooled)))
+    # Projects onto where the rows vary, in columns of variance 1.
+    kept = (np.eye(len(pooled)) - flat @ flat.T) * (scale[:, None] / scale)
+    matrices = kept @ start.matrices @ kept.T + floor
+    matrices = 0.5 * (matrices + matrices.transpose(0, 2, 1))
+    matrices[held] = start.matrices[held]
+    return replace(start, covariances=start.family.compacted(matrices))
 
 
 def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance: float) -> Mixture:

@@ -125,6 +125,11 @@ def _covariances(
         return current.covariances
     if pseudo_rows > 0.0 or family.shared or not without.any():
         covariances = family.estimate(counts, scatter, n_features, current.covariances)
+        if family.rigid and _fit_of(covariances, counts, scatter, current) < _fit_of(
+            current.covariances, counts, scatter, current
+        ):
+            # Rounding: of axes of very different lengths the short ones are lost in turning the long ones.
+            covariances = current.covariances
     else:
         covariances = current.covariances.copy()
         covariances[~without] = _estimate_of_some(~without, counts, scatter, current)
@@ -133,6 +138,21 @@ def _covariances(
     if step.reg_covar > 0.0:
         covariances = family.add_matrix(covariances, step.reg_covar * np.eye(n_features))
     return step.ties.bound_covariances(covariances, current)
+
+
+def _fit_of(covariances: FloatArray, counts: FloatArray, scatter: FloatArray, current: Mixture) -> float:
+    """What covariances (K, D, D) make of rows' scatter: -1/2 sum_k [N_k log |Sigma_k| + tr(W_k Sigma_k^-1)].
+
+    Minus infinity where there is no such Gaussian.
+    """
+    family, (n_components, n_features) = current.family, current.means.shape
+    try:
+        factors = family.precision_factors(covariances)
+    except DegenerateComponentError:
+        return -np.inf
+    traces = np.einsum("kij,kil,klj->k", factors, scatter, factors)
+    logs = family.log_determinants(factors, n_components, n_features)
+    return float(counts @ logs - 0.5 * traces.sum())
 
 
 def _estimate_of_some(
@@ -158,8 +178,9 @@ def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
 
 def _refuse_collapsed(mixture: Mixture, step: MStep) -> None:
     n_components, n_features = mixture.means.shape
-    diagonals = mixture.family.factor_diagonals(mixture.precision_factors, n_components, n_features)
-    collapsed = (diagonals * step.resolution >= 1.0).any(axis=1)
+    # Each feature's given all others, which is where near collinearity beside an offset shows.
+    information = mixture.family.variances(mixture.precisions, n_components, n_features)
+    collapsed = (np.sqrt(information) * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
         component = None if mixture.family.shared else int(np.argmax(collapsed))
         raise DegenerateComponentError(component, "has no spread left beyond rounding")

@@ -11,7 +11,8 @@ NO_SPREAD = 1e-13
 def positive_scale(covariance: FloatArray, otherwise: FloatArray) -> FloatArray:
     """Standard deviations (D,), with ``otherwise`` (D,) for columns that are constant."""
     variances = np.diagonal(covariance)
-    return np.where(variances > 0.0, np.sqrt(variances), otherwise)
+    # Of a column a few roundings wide, rounding may make a variance less than 0.
+    return np.where(variances > 0.0, np.sqrt(np.maximum(variances, 0.0)), otherwise)
 
 
 def spreadless_directions(covariance: FloatArray) -> FloatArray:

@@ -55,6 +55,11 @@ class CovarianceFamily(ABC):
         return self.mclust_name[2] == "E"
 
     @property
+    def rigid(self) -> bool:
+        """Whether shapes are turned: a right angle is one in given units, and so the units matter."""
+        return self.sees_correlation and self.mclust_name[1] != self.mclust_name[2]
+
+    @property
     def ties_components(self) -> bool:
         """Whether components have a part of their covariances in common."""
         return "E" in self.mclust_name

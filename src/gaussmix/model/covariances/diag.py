@@ -6,6 +6,9 @@ from gaussmix.kernels.contract import FactorForm, FloatArray, ScatterKind
 from gaussmix.model.covariances.contract import CovarianceFamily, positive_or_named
 from gaussmix.model.spread import positive_scale
 
+# A constraint that is off by less, in logarithms, is meant to hold.
+ROUNDING = 1e-6
+
 
 class Diag(CovarianceFamily):
     """VVI: volume and shape vary, the axes of all components are the features'."""
@@ -85,7 +88,11 @@ class Diag(CovarianceFamily):
 
     def from_coordinates(self, coordinates: FloatArray, current: FloatArray, n_features: int) -> FloatArray:
         variances: FloatArray = np.exp(2.0 * coordinates).reshape(current.shape)
-        return variances
+        if self.free or not (np.isfinite(variances).all() and variances.all()):
+            return variances
+        # Constraints are linear here: what steps leave of them is rounding, which long steps make grow.
+        bound = self.estimate(np.ones(len(current)), variances, n_features, current)
+        return bound if np.abs(np.log(bound / variances)).max() < ROUNDING else variances
 
     def informed(
         self, factors: FloatArray, counts: FloatArray, changes: FloatArray, n_features: int

@@ -15,6 +15,8 @@ MOST_ROUNDS, AT_REST = 1000, 1e-14
 
 # A spread is none if it is below this share of the component's largest.
 VANISHING = 1e-100
+# Below this a reciprocal leaves the range of floats.
+SMALLEST = 1e-307
 
 
 def volumes_of(variances: FloatArray) -> FloatArray:
@@ -81,7 +83,7 @@ def refuse_flat(spreads: FloatArray) -> None:
     DegenerateComponentError
     """
     # Beyond such a ratio squares and quotients of spreads leave the range of floats.
-    least = VANISHING * spreads.max(axis=1, keepdims=True)
+    least = np.maximum(VANISHING * spreads.max(axis=1, keepdims=True), SMALLEST)
     wrong = ~((spreads > least) & (spreads < np.inf)).all(axis=1)
     if wrong.any():
         raise DegenerateComponentError(

@@ -32,7 +32,10 @@ class VEE(Full):
                 raise DegenerateComponentError(None, "has no spread left along one of its axes")
             common = pooled / np.exp(log_determinant / n_features)
             # tr(W_k C^-1) of all components in one solution.
-            ratios = np.linalg.solve(common, scatter)
+            try:
+                ratios = np.linalg.solve(common, scatter)
+            except np.linalg.LinAlgError as flat:
+                raise DegenerateComponentError(None, "has no spread left along one of its axes") from flat
             before, volumes = volumes, np.einsum("kii->k", ratios) / (n_features * counts)
             if np.abs(volumes / before - 1.0).max() <= AT_REST:
                 break

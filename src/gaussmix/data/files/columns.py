@@ -1,12 +1,16 @@
 """Which columns of a table are numbers, and what to say of the others."""
 
 import difflib
+import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+from numpy.typing import NDArray
 
 from gaussmix.errors import DataError
 
@@ -14,6 +18,11 @@ from gaussmix.errors import DataError
 MOSTLY_NUMBERS = 0.5
 NUMBER = r"^\s*[-+]?(\d{1,3}([,.' ]\d{3})+([.,]\d+)?|\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*$"
 LISTED = 12
+# Letters of a cell that are looked at.
+LONGEST = 1000
+
+
+HALF_NOTE = "float16 columns carry 3 digits; computing with more adds none"
 
 
 def unique_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -37,48 +46,58 @@ def shortened(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def checked_columns(
-    path: str, source: Any, names: Sequence[str], columns: Sequence[str] | None
+def without_index(
+    schema: pa.Schema, names: Sequence[str], chosen: Sequence[int]
 ) -> tuple[list[int], list[str]]:
-    """Positions of the columns to use, and notes on those left out.
-
-    Parameters
-    ----------
-    path : str
-        For messages.
-    source
-        With ``schema`` and ``batches(positions)``.
-    names : sequence of str
-        The columns' names, made unique.
-    columns : sequence of str or None
-        The user's choice; None takes every column of numbers.
-
-    Raises
-    ------
-    DataError
-        If a chosen column does not exist or is not numbers, if a column is numbers but for a few
-        cells, or if no column is numbers.
-    """
-    if columns is not None:
-        positions = [_position(path, name, names) for name in columns]
-        for position in positions:
-            reason = _not_numbers(path, source, position, names[position])
-            if reason is not None:
-                raise DataError(f"{path}: column {shortened(names[position])!r} {reason}")
-        return positions, []
-    positions, notes = [], []
-    for position, name in enumerate(names):
-        reason = _not_numbers(path, source, position, name)
-        if reason is None:
-            positions.append(position)
-        else:
-            notes.append(f"column {shortened(name)!r} {reason}, and was left out")
-    if not positions:
-        raise DataError(f"{path}: no column holds numbers" + (f" ({'; '.join(notes[:3])})" if notes else ""))
-    return positions, notes
+    """Chosen positions without the columns that pandas wrote only to keep a frame's index; and notes."""
+    index = _pandas_index(schema)
+    found = [names[p] for p in chosen if names[p] in index]
+    if not 0 < len(found) < len(chosen):
+        return list(chosen), []
+    notes = [f"column {name!r} is the index of a pandas frame, and was left out" for name in index]
+    return [p for p in chosen if names[p] not in index], notes
 
 
-def _position(path: str, name: str, names: Sequence[str]) -> int:
+def counts_rows(column: NDArray[Any]) -> bool:
+    """Whether a column (n,) rises by 1 from row to row."""
+    if len(column) < 3 or float(column[1]) != float(column[0]) + 1.0:
+        return False
+    # A difference of infinities is none.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool((np.diff(column.astype(np.float64)) == 1.0).all())
+
+
+def only_counts(name: str) -> str:
+    """What to say of a column that rises by 1 from row to row."""
+    return f"column {name!r} only counts the rows; choose others with --columns if it is a row number"
+
+
+def rounded_integers(name: str) -> str:
+    """What to say of a column of integers that no 64-bit float can hold."""
+    return f"column {name!r} holds integers beyond 2^53, which were rounded; leave identifiers out"
+
+
+def _pandas_index(schema: pa.Schema) -> set[str]:
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        return {name for name in described.get("index_columns", []) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):
+        return set()
+
+
+def refuse_names(columns: Sequence[str]) -> None:
+    """Refuse a choice of no columns, of one twice, or of what are no names."""
+    if not columns:
+        raise DataError("no column is named")
+    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
+        raise DataError(f"columns must be a list of names; got {shortened(repr(columns))}")
+    for name, times in Counter(columns).items():
+        if times > 1:
+            raise DataError(f"column {shortened(name)!r} is named twice")
+
+
+def position_of(path: str, name: str, names: Sequence[str]) -> int:
+    """Where a column stands; if there is none, which one may be meant is said in the error."""
     if name in names:
         return names.index(name)
     near = difflib.get_close_matches(name, names, n=1)
@@ -86,7 +105,7 @@ def _position(path: str, name: str, names: Sequence[str]) -> int:
     raise DataError(f"{path}: no column {shortened(name)!r}; {hint}")
 
 
-def _not_numbers(path: str, source: Any, position: int, name: str) -> str | None:
+def why_not_numbers(path: str, source: Any, position: int, name: str) -> str | None:
     """Why a column is not numbers, as the rest of a sentence; None if it is."""
     kind = source.schema.field(position).type
     if pt.is_dictionary(kind):
@@ -98,15 +117,15 @@ def _not_numbers(path: str, source: Any, position: int, name: str) -> str | None
     if pt.is_temporal(kind):
         return "holds dates or times (subtract a reference date and divide by a unit first)"
     if pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind):
-        return _not_numbers_but_text(path, source, position, name)
+        return _why_text(path, source, position, name)
     return f"holds values of type {kind}"
 
 
-def _not_numbers_but_text(path: str, source: Any, position: int, name: str) -> str:
+def _why_text(path: str, source: Any, position: int, name: str) -> str:
     total = numbers = seen = 0
     first_wrong: tuple[int, str] | None = None
     for batch in source.batches([position]):
-        column = batch.column(0).cast(pa.string())
+        column = _cells(batch.column(0))
         matches = pc.match_substring_regex(column, NUMBER)
         total += len(column) - column.null_count
         numbers += pc.sum(matches).as_py() or 0
@@ -123,6 +142,14 @@ def _not_numbers_but_text(path: str, source: Any, position: int, name: str) -> s
             "values empty), or choose other columns with --columns"
         )
     return "is text"
+
+
+def _cells(column: pa.Array) -> pa.Array:
+    """A column of text, each cut to what a number may have at most: one text may stand in very many rows."""
+    if not pa.types.is_dictionary(column.type):
+        return column.cast(pa.string())
+    texts = pc.utf8_slice_codeunits(column.dictionary.cast(pa.large_string()), 0, LONGEST)
+    return pa.DictionaryArray.from_arrays(column.indices, texts.cast(pa.string())).cast(pa.string())
 
 
 def source_example(source: Any, position: int) -> str:

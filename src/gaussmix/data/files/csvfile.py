@@ -3,8 +3,8 @@
 import codecs
 import csv
 import re
-import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -24,14 +24,7 @@ NULLS = [
 ]
 NULLS += ["", "NaN", "N/A", "-nan", "-NaN", "<NA>"]
 BLOCK_BYTES = 1 << 22
-
-
-@dataclass(frozen=True, eq=False)
-class CsvTable:
-    """A CSV file as an Arrow table."""
-
-    table: pa.Table
-    notes: tuple[str, ...]
+NO_ROWS = "there is a header but no row of data"
 
 
 @dataclass(frozen=True)
@@ -59,66 +52,67 @@ class Dialect:
         return tuple(notes)
 
 
-def read_csv(path: str, file: pa.NativeFile) -> CsvTable:
-    """Read a CSV file whole.
+def first_bytes(stream: pa.NativeFile) -> bytes:
+    """As many as tell how a CSV file is written."""
+    head = b""
+    # A compressed stream may give less than was asked for.
+    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
+        head += more
+    return head
+
+
+def only_header(head: bytes, error: Exception) -> bool:
+    """Whether what Arrow finds wrong is that nothing follows a header without a line's end."""
+    one_line = len(head) < HEAD_BYTES and len(head.strip(b"\r\n\x00").splitlines()) == 1
+    return one_line and ("straddling" in str(error) or "Empty CSV" in str(error))
+
+
+def sniffed(path: str, head: bytes) -> Dialect:
+    """How a CSV file is written, from its first bytes.
 
     Raises
     ------
     DataError
-        If it holds NUL bytes, a row has another number of cells than the first, or there is only a
-        header.
+        If that cannot be told, or is no CSV.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    if head[:2] == b"\x1f\x8b":
-        try:
-            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
-        except zlib.error as error:
-            raise DataError(f"{path}: looks like gzip and cannot be unpacked: {error}") from error
-        file = pa.CompressedInputStream(file, "gzip")
     try:
         dialect = sniff(path, head)
     except csv.Error as error:
-        raise DataError(f"{path}: {error}; is a quotation mark missing?") from error
+        raise DataError(
+            f"{path}: a line is longer than {csv.field_size_limit() >> 10} kB and has no columns "
+            f"({error}): a quotation mark is missing, or the table is too wide for text; try Parquet or .npy"
+        ) from error
     if dialect.aligned:
         raise DataError(
             f"{path}: its columns seem to be set apart by blanks, as in a printed table; write it as CSV, "
             "with a comma, a semicolon or a tab between (in R: write.csv)"
         )
-    ragged = _Ragged()
-    try:
-        table = pyarrow.csv.read_csv(
-            file,
-            pyarrow.csv.ReadOptions(
-                use_threads=len(head) >= HEAD_BYTES,
-                encoding=dialect.encoding,
-                autogenerate_column_names=not dialect.has_header,
-                block_size=BLOCK_BYTES,
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                newlines_in_values=True,
-                # With one column an empty line is a missing value; with more it is nothing.
-                ignore_empty_lines=not dialect.single,
-                invalid_row_handler=ragged,
-            ),
-            pyarrow.csv.ConvertOptions(
-                decimal_point=dialect.decimal,
-                null_values=NULLS,
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: {ragged.sentence(error)}") from error
-    if not dialect.has_header:
-        table = table.rename_columns([f"x{j + 1}" for j in range(table.num_columns)])
-    if table.num_rows == 0:
-        raise DataError(f"{path}: there is a header but no row of data")
-    return CsvTable(table, dialect.notes())
+    return dialect
 
 
-class _Ragged:
+def parse_options(dialect: Dialect, ragged: "Ragged") -> pyarrow.csv.ParseOptions:
+    """How Arrow is to split lines into cells."""
+    return pyarrow.csv.ParseOptions(
+        delimiter=dialect.delimiter,
+        newlines_in_values=True,
+        # With one column an empty line is a missing value; with more it is nothing.
+        ignore_empty_lines=not dialect.single,
+        invalid_row_handler=ragged,
+    )
+
+
+def convert_options(dialect: Dialect, **more: Any) -> pyarrow.csv.ConvertOptions:
+    """How Arrow is to read cells; ``more`` chooses columns and their types."""
+    return pyarrow.csv.ConvertOptions(
+        decimal_point=dialect.decimal,
+        null_values=NULLS,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        **more,
+    )
+
+
+class Ragged:
     """Remembers the first row with too few or too many cells."""
 
     def __init__(self) -> None:
@@ -131,6 +125,11 @@ class _Ragged:
     def sentence(self, error: Exception) -> str:
         """What is wrong with it, or the error itself where it is about something else."""
         row = self.first
+        if row is None and "straddling" in str(error):
+            return (
+                f"a line is longer than {BLOCK_BYTES >> 20} MB, so it is no table of numbers, or a quotation "
+                "mark is missing"
+            )
         if row is None:
             return str(error).replace("CSV parse error: ", "").strip()
         # Arrow knows the line only when it reads on one thread; the row's text says the rest.
@@ -144,7 +143,8 @@ class _Ragged:
 def sniff(path: str, head: bytes) -> Dialect:
     """Find out how a CSV file is written from its first bytes."""
     encoding, text = _decoded(path, head)
-    lines = text.splitlines()
+    # Not splitlines(), which takes more than Arrow does for the end of a line.
+    lines = re.split(r"\r\n|\r|\n", text)
     if len(head) >= HEAD_BYTES and len(lines) > 1:
         lines = lines[:-1]
     lines = [line for line in lines if line.strip()][:HEAD_LINES]

@@ -1,0 +1,1 @@
+"""Rows that live on the workers of a cluster: dask and Spark."""
