@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from gaussmix.data.files import read_table
+from gaussmix.data.files.tables import read_table
 from gaussmix.data.memory import MemoryRows
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings

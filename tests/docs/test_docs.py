@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.image import imread
 
@@ -23,6 +25,11 @@ def blocks(page, language):
 @pytest.fixture
 def beside_the_data(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "tests" / "data", tmp_path / "tests" / "data")
+    (tmp_path / "big").mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(2):
+        shard = generator.normal(size=(2000, 2)) + 5.0 * generator.integers(0, 2, (2000, 1))
+        pq.write_table(pa.table({"x": shard[:, 0], "y": shard[:, 1]}), tmp_path / "big" / f"part-{i}.parquet")
     monkeypatch.chdir(tmp_path)
 
 
