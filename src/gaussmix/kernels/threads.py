@@ -32,9 +32,7 @@ def single_threaded_blas() -> Iterator[None]:
         yield
     finally:
         with _GATE:
-            _GATE.inside -= 1
-            if _GATE.inside == 0:
-                _GATE.limits.restore_original_limits()
+            _GATE.leave()
 
 
 class _Gate:
@@ -45,6 +43,20 @@ class _Gate:
         self.inside = 0
         self.limits: Any = None
 
+    def leave(self) -> None:
+        """One fit less; after the last, what was set before comes back."""
+        if self.inside == 1:
+            self.limits.restore_original_limits()
+        # A forked child has let all of them go.
+        self.inside = max(self.inside - 1, 0)
+
+    def let_go(self) -> None:
+        """In a forked child the threads that were inside are gone, and nobody would ever open the lock."""
+        self.lock = threading.Lock()
+        if self.inside:
+            self.limits.restore_original_limits()
+        self.inside = 0
+
     def __enter__(self) -> None:
         self.lock.acquire()
 
@@ -53,6 +65,8 @@ class _Gate:
 
 
 _GATE = _Gate()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_GATE.let_go)
 
 
 @cache
