@@ -187,8 +187,8 @@ def test_memory_does_not_grow_with_the_rows(write, kind, mixture, matrix, tmp_pa
         peaks.append(tracemalloc.get_traced_memory()[1] + arrow[0])
         tracemalloc.stop()
     assert (tmp_path / f"rows.{kind}").stat().st_size > 2_000_000
-    # Parquet keeps a line about each row group until the end.
-    assert peaks[1] < peaks[0] + 200_000
+    # Parquet keeps a line about each row group until the end; the rows would take more than 2 MB.
+    assert peaks[1] < peaks[0] + 1_000_000
 
 
 def test_rows_of_files_keep_the_numbers_they_have_there(mixture, matrix, tmp_path, small_blocks):

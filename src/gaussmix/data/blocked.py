@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 
 from gaussmix import kernels
+from gaussmix.computed import cached_property
 from gaussmix.data.blocks import Block, T, Task, added_up
 from gaussmix.data.rows import RowsSummary
 from gaussmix.data.tasks import Expect, Extent, Given, Measure, TakeAll, TakeSome

@@ -10,10 +10,11 @@ Recognition Letters 33 (2012) 2120 (random swap).
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 
+from gaussmix.computed import cached_property
 from gaussmix.data.memory import MemoryRows
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.climbers import climb

@@ -1,13 +1,13 @@
 """A Gaussian mixture: frozen parameters, and what follows from them for given rows."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix import kernels
+from gaussmix.computed import cached_property
 from gaussmix.errors import SettingsError
 from gaussmix.kernels.contract import Components, FloatArray, Looks, Scores
 from gaussmix.model.covariances import CovarianceFamily

@@ -14,12 +14,12 @@ imaginary axis it would be Imhof's integral (Biometrika 48 (1961) 419).
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from gaussmix.computed import cached_property
 from gaussmix.kernels.contract import FloatArray
 
 # Stretches and offsets this near to 1 and 0 are rounding of equal covariances, and of equal Gaussians.

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from gaussmix import kernels
+from gaussmix.computed import cached_property
 from gaussmix.kernels.contract import FloatArray, Precision, ScatterKind, Sums
 
 

@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from gaussmix.computed import cached_property
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.blocks import Block, T, Task
 from gaussmix.data.checkpoints.digest import NoDigestError, digest

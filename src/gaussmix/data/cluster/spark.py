@@ -6,12 +6,12 @@ import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.computed import cached_property
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.blocks import Block, T, Task, block_rows
 from gaussmix.data.checks import HEAVIEST, LIGHTEST, refuse_unusable_columns

@@ -5,8 +5,8 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
 
+from gaussmix.computed import cached_property
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.blocks import T, Task, added_up
 from gaussmix.data.checks import LIGHTEST, refuse_unusable_columns

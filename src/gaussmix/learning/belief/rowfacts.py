@@ -1,7 +1,6 @@
 """What a mixture says of each row: which component, how surely, how dense, and whether none of them."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from gaussmix import kernels
+from gaussmix.computed import cached_property
 from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
 from gaussmix.data.tasks import Totals, tiles_of

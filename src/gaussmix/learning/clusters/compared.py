@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from gaussmix.computed import cached_property
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.mixture import Mixture
 

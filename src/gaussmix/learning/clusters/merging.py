@@ -7,13 +7,13 @@ two clusters whose merger lowers it most.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussmix.computed import cached_property
 from gaussmix.data.blocks import Block
 from gaussmix.data.rows import Rows
 from gaussmix.data.tasks import Totals, tiles_of
