@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,8 @@ from gaussmix.modelfacts import checked_facts
 FORMAT, VERSION = "gaussmix-model", 1
 # Larger than any mixture a person could use, small enough to parse without harm.
 LARGEST_FILE = 256 * 1024 * 1024
+# Bytes that are read at a time.
+PIECE = 1 << 20
 LARGEST_SIZE = 1_000_000
 
 
@@ -87,18 +90,45 @@ def replaced_file(path: str | Path) -> Iterator[BinaryIO]:
             yield file
         return
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    with _naming(path):
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
+        raw = _NamedFile(handle, "wb")
+        raw.becomes = path
+        with BufferedWriter(raw) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        # mkstemp is private; the result is as open as the old file was, or as any new file is.
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
+            with _naming(path):
+                os.fsync(handle)
+        with _naming(path):
+            # mkstemp is private; the result is as open as the old file was, or as any new file is.
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+class _NamedFile(FileIO):
+    """A file under a passing name, whose errors have the name that it will get."""
+
+    becomes: str | Path
+
+    def write(self, data: Any) -> int:
+        with _naming(self.becomes):
+            return super().write(data)
+
+    def close(self) -> None:
+        with _naming(self.becomes):
+            super().close()
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def load_model(path: str | Path) -> SavedModel:
@@ -120,10 +150,7 @@ def load_model(path: str | Path) -> SavedModel:
     OSError
         If it cannot be opened.
     """
-    with Path(path).open("rb") as file:
-        raw = file.read(LARGEST_FILE + 1)
-    if len(raw) > LARGEST_FILE:
-        raise ModelFileError(f"{path}: larger than {LARGEST_FILE} bytes, which no model is")
+    raw = _bytes(path)
     if raw[:1] == b"\x80" or raw[:2] == b"PK":
         raise ModelFileError(f"{path}: a pickle or archive, which gaussmix never reads; models are JSON")
     content = _content(path, raw)
@@ -131,6 +158,18 @@ def load_model(path: str | Path) -> SavedModel:
         return _model(content)
     except (SettingsError, DegenerateComponentError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: not a usable mixture: {error}") from error
+
+
+def _bytes(path: str | Path) -> bytes:
+    """All of a file or pipe, for which memory is asked as it comes."""
+    pieces, n_bytes = [], 0
+    with Path(path).open("rb") as file:
+        while piece := file.read(PIECE):
+            pieces.append(piece)
+            n_bytes += len(piece)
+            if n_bytes > LARGEST_FILE:
+                raise ModelFileError(f"{path}: larger than {LARGEST_FILE} bytes, which no model is")
+    return b"".join(pieces)
 
 
 def _content(path: str | Path, raw: bytes) -> dict[str, Any]:
@@ -233,6 +272,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
+    # It can only be read by setting it, and other threads may make files meanwhile: private ones.
+    mask = os.umask(0o077)
     os.umask(mask)
     return mask
