@@ -34,6 +34,7 @@ def beside_the_data(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+@pytest.mark.filterwarnings("ignore:Port 8787 is already in use")
 def test_python_blocks_run(page, beside_the_data):
     namespace = {}
     for code in blocks(page, "python"):

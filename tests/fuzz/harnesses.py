@@ -23,8 +23,8 @@ import numpy as np
 
 from gaussmix.cli.fit import fit
 from gaussmix.cli.options import settings_from
-from gaussmix.cli.sources import size_of
 from gaussmix.data.files.opening import open_rows
+from gaussmix.data.files.room import size_of
 from gaussmix.data.files.tables import read_table
 from gaussmix.errors import GaussmixError
 from gaussmix.learning.settings import checked_start

@@ -33,6 +33,7 @@ from gaussmix.modelfile import save_model
 from gaussmix.report.assignments import write_assignments
 from gaussmix.report.check_terminal import check_report, check_up
 from gaussmix.report.merging_terminal import mergers_report
+from gaussmix.report.rowtable import refuse_other_formats
 from gaussmix.report.summary import summarise, to_saved
 from gaussmix.report.terminal import fit_report
 from gaussmix.report.uncertainty_terminal import uncertainty_report
@@ -90,13 +91,18 @@ def fit(
     if resume and checkpoint is None:
         raise SettingsError("--resume needs --checkpoint, the file to go on from")
     refuse_overwriting(options["data"], output, assign, checkpoint)
+    if assign is not None:
+        refuse_other_formats(assign)
     if output is not None and assign is not None and Path(output).resolve() == Path(assign).resolve():
         raise SettingsError("-o and --assign name the same file; choose another name for one of them")
     with ExitStack() as stack:
         with notes_of_warnings() as warned:
             source = stack.enter_context(opened(options))
             if check and source.in_memory is None:
-                raise SettingsError("--check looks at each row by itself: draw a sample of these rows for it")
+                raise SettingsError(
+                    "--check looks at each row again and again, in memory: allow more with --memory, or give "
+                    "it a file with a sample of the rows"
+                )
             result = _searched(source, settings, checkpoint, resume, progress)
         rows, numbers, notes = source.rows, source.row_numbers, (*source.notes, *warned)
         summary = summarise(result, rows, settings, notes, row_numbers=numbers)

@@ -4,6 +4,8 @@ import click
 
 from gaussmix.cli.fit import refuse_overwriting
 from gaussmix.cli.sources import UNTRUSTED_HELP, opened
+from gaussmix.data.files.opening import has_names
+from gaussmix.errors import DataError
 from gaussmix.modelfile import load_model
 from gaussmix.report.assignments import print_assignments, write_assignments
 
@@ -24,14 +26,21 @@ def predict(
 
     Writes CSV, or Parquet where the output's name ends in .parquet: row and label (both counted from 1), one
     probability a component, log density, and whether no component explains the row. Columns of DATA are
-    matched to the model's by name.
+    matched to the model's by name, those of .npy files, which have none, by place.
     """
     saved = load_model(model)
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
     options = {"data": data, "drop_missing": drop_missing, "memory": memory, "untrusted": untrusted}
-    plain = {"row_weights": None, "dask": None, "no_spool": True}
-    with opened({**options, **plain}, list(saved.feature_names)) as source:
+    # Rows are read once; only of a stream there has to be a copy.
+    plain = {"row_weights": None, "dask": None, "no_spool": data != "-"}
+    names = list(saved.feature_names) if has_names(data) else None
+    with opened({**options, **plain}, names) as source:
+        if len(source.rows.feature_names) != len(saved.feature_names):
+            raise DataError(
+                f"{data}: has {len(source.rows.feature_names)} columns, which are not named, and the model "
+                f"{len(saved.feature_names)}"
+            )
         if output is None:
             print_assignments(saved.mixture, source.rows, source.row_numbers)
         else:

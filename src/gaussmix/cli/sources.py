@@ -1,7 +1,5 @@
 """Options that say where rows live, and the rows that they name."""
 
-import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 from gaussmix.cli.options import say, table_from
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.files.opening import bytes_in_memory, open_rows, parts
-from gaussmix.data.files.room import memory_to_use
+from gaussmix.data.files.room import memory_to_use, size_of
 from gaussmix.data.files.shards import several
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import SettingsError
@@ -21,8 +19,6 @@ from gaussmix.errors import SettingsError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 UNTRUSTED_HELP = "DATA may be made to do harm: a process with limits on memory, time and disk reads it."
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-BINARY = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +98,9 @@ def opened(options: dict[str, Any], columns: list[str] | None = None) -> Iterato
                 say(f"note: {note}")
             yield Opened(cluster, cluster.notes)
         return
-    limit = memory_to_use() if options["memory"] is None else size_of(options["memory"])
-    one_table = weights is None and not options["untrusted"] and not several(data)
-    if one_table and (data == "-" or bytes_in_memory(data, columns) <= limit):
+    limit = memory_to_use() if options["memory"] is None else size_of(options["memory"], "--memory")
+    one_table = weights is None and not options["untrusted"] and not several(data) and data != "-"
+    if one_table and bytes_in_memory(data, columns) <= limit:
         table = table_from(data, None if columns is None else ",".join(columns), drop)
         yield Opened(MemoryRows(table.matrix, None, table.feature_names), table.notes, table.row_numbers)
         return
@@ -123,20 +119,3 @@ def opened(options: dict[str, Any], columns: list[str] | None = None) -> Iterato
     for note in rows.notes:
         say(f"note: {note}")
     yield Opened(rows, rows.notes, getattr(rows, "row_numbers", None))
-
-
-def size_of(text: str) -> int:
-    """Bytes, from 2GB, 500 MB, 1.5GiB or a plain number.
-
-    Raises
-    ------
-    SettingsError
-        If it is none of these.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if match is None:
-        raise SettingsError(f"--memory must be a size such as 2GB or 500MB; got {text!r}")
-    size = float(match[1]) * (BINARY if match[3] else UNITS)[match[2]]
-    if size > sys.maxsize:
-        raise SettingsError(f"--memory: {text[:20]!r} is more than any machine has")
-    return int(size)

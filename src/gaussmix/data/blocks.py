@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.kernels.contract import FloatArray
@@ -32,6 +33,8 @@ class Block:
     """How many rows come before it."""
     passed: float
     """Their weight."""
+    numbers: NDArray[np.int64] | None = None
+    """(n,), numbers of the rows in their files, from 1 on over all files, where rows may be left out."""
 
     @property
     def row_weight(self) -> float:

@@ -19,6 +19,8 @@ WIDEST, NARROWEST = 1e140, 1e-140
 LARGEST_SUM = 1e300
 # Row weights outside this range are brought to about 1 by a power of two, which is exact.
 HEAVIEST, LIGHTEST = 1e100, 1e-100
+# The largest whole number up to which 64-bit floats hold each one.
+EXACT_INTEGERS = 2**53
 CHECKED_ROWS = 65536
 
 
@@ -98,7 +100,8 @@ def _as_array(matrix: Any) -> NDArray[Any]:
     if array.ndim == 0 and array.dtype.kind in "OUS":
         raise DataKindError(
             f"Expected 2D array, got one {type(matrix).__name__} instead: rows must be an array or a frame "
-            "of shape (N, D); rows of a file are fitted with fit_rows(path)"
+            "of shape (N, D); for rows of a file there are fit_rows, score_rows and assign_rows, and "
+            "gaussmix.select(gaussmix.rows(path))"
         )
     return array
 
@@ -203,7 +206,7 @@ def _as_floats(array: NDArray[Any], feature_names: Sequence[str] | None) -> NDAr
         return array if array.dtype.itemsize in (4, 8) else array.astype(np.float64)
     if kind in "iu":
         # Object-free: min and max are exact, and tell whether float64 can hold every value.
-        if array.dtype.itemsize == 8 and max(-int(array.min()), int(array.max())) > 2**53:
+        if array.dtype.itemsize == 8 and max(-int(array.min()), int(array.max())) > EXACT_INTEGERS:
             warnings.warn(
                 "integers beyond 2^53 were rounded to the nearest 64-bit float; if they are "
                 "identifiers, leave the column out",
@@ -267,3 +270,12 @@ def _refuse_not_finite(array: NDArray[Any], feature_names: Sequence[str] | None)
         f"Input X contains infinity: {where} is {value}. Mend or drop the row; a ratio with a zero "
         "denominator or the logarithm of 0 is the usual cause."
     )
+
+
+def rounds(column: Any) -> bool:
+    """Whether a column (n,) of integers holds some that no float is equal to."""
+    # pandas' own integers may be missing.
+    if getattr(column.dtype, "kind", "") not in "iu" or column.dtype.itemsize != 8 or not len(column):
+        return False
+    low, high = column.min(), column.max()
+    return isinstance(low, int | np.integer) and max(-int(low), int(high)) > EXACT_INTEGERS

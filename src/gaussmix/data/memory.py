@@ -22,6 +22,8 @@ class MemoryRows(BlockedRows):
         Non-negative; 2 means that the row counts as two, 0 that it is absent.
     feature_names : sequence of str, optional
         D names; by default x1, x2, ...
+    notes : tuple of str
+        What was left out before.
 
     Raises
     ------
@@ -38,7 +40,9 @@ class MemoryRows(BlockedRows):
         matrix: Any,
         weights: Any = None,
         feature_names: Sequence[str] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
+        self._notes = notes
         self.matrix: NDArray[Any] = checked_matrix(matrix, feature_names)
         n_rows, n_features = self.matrix.shape
         names = feature_names or [f"x{j + 1}" for j in range(n_features)]
@@ -51,12 +55,18 @@ class MemoryRows(BlockedRows):
         """Rows of a table that has been checked, with weights, without another look at them."""
         rows = cls.__new__(cls)
         rows.matrix, rows.weights, rows._feature_names = matrix, weights, tuple(feature_names)
+        rows._notes = ()
         return rows
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """D names."""
         return self._feature_names
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, renamed or guessed before."""
+        return self._notes
 
     def blocks(self) -> Iterator[Block]:
         """All rows in order, in blocks of `block_rows`."""

@@ -358,7 +358,7 @@ class GaussianMixture(
     @on_threads
     def _scores(self, X: Any, sample_weight: Any) -> scoring.Scores:
         mixture = self._mixture()
-        return scoring.score_rows(mixture, self._rows(X, sample_weight, reset=False))
+        return scoring.score_rows(mixture, self._any_rows(X, sample_weight))
 
     def _watch(self) -> Watch:
         if not self.verbose:

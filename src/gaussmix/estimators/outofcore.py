@@ -1,6 +1,7 @@
 """Rows that are not an array in memory: ``gaussmix.rows``, and what an estimator does with them."""
 
-from numbers import Number
+from dataclasses import fields
+from numbers import Integral, Number
 from pathlib import Path
 from typing import Any, Protocol, Self, cast
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.checkpoints.checkpoint import noted
+from gaussmix.data.checks import rounds
+from gaussmix.data.files.columns import CATEGORIES, pandas_categories, rounded_integers, shortened
+from gaussmix.data.files.room import size_of
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError, DataKindError, SettingsError
 from gaussmix.estimators.asked import settings_of
@@ -29,6 +33,7 @@ class _Estimator(Protocol):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
     def _mixture(self) -> Mixture: ...
+    def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows: ...
     def _watch(self) -> Watch: ...
     def _warn(self, result: FitResult) -> None: ...
     def _keep(
@@ -77,7 +82,9 @@ class OnRows:
         previous = estimator._mixture() if self.warm_start and hasattr(self, "means_") else None
         settings = settings_of(estimator.get_params(deep=False), start if start is not None else previous)
         names = names_given(source)
-        with noted(source, settings, checkpoint, resume) as watched:
+        # A fit that tells its whole way makes other passes.
+        asked = {"trace": self.trace, **{f.name: getattr(settings, f.name) for f in fields(settings)}}
+        with noted(source, asked, checkpoint, resume) as watched:
             result = search(watched, settings, estimator._watch(), self.trace)
             estimator._keep(result, watched, settings, columns_named=names is not None)
         # Whether the rows were held in memory is no business of who reads the attributes.
@@ -96,7 +103,7 @@ class OnRows:
         Parameters
         ----------
         rows
-            As in `fit_rows`, with the features that were fitted.
+            As in `fit_rows`. Columns of files and frames are matched to those fitted by their names.
         path : path
             A CSV file, or a Parquet file if its name ends so; replaced whole or not at all.
         """
@@ -108,14 +115,23 @@ class OnRows:
         scores = scoring.score_rows(cast("_Estimator", self)._mixture(), self._known(rows))
         return scores.log_likelihood / scores.row_weight
 
+    def _any_rows(self, X: Any, sample_weight: Any) -> BlockedRows:
+        """Rows (N, D) in memory, or what `rows` has returned."""
+        if not isinstance(X, BlockedRows):
+            return cast("_Estimator", self)._rows(X, sample_weight, reset=False)
+        if sample_weight is not None:
+            raise SettingsError("these rows bring their weights themselves: gaussmix.rows(..., weights=...)")
+        return self._known(X)
+
     def _known(self, rows: Any) -> BlockedRows:
-        source, n_features = rows_of(rows), cast("_Estimator", self)._mixture().n_features
+        fitted = getattr(self, "feature_names_in_", None)
+        source, n_features = _matched(rows, fitted), cast("_Estimator", self)._mixture().n_features
         if len(source.feature_names) != n_features:
             raise DataError(
                 f"the rows have {len(source.feature_names)} features and the mixture {n_features}: choose "
                 "columns with gaussmix.rows(..., columns=[...])"
             )
-        names, fitted = names_given(source), getattr(self, "feature_names_in_", None)
+        names = names_given(source)
         # Names of which only one side knows say nothing.
         if names is not None and fitted is not None and list(names) != list(fitted):
             raise DataError(
@@ -131,7 +147,7 @@ def rows(
     columns: Any = None,
     weights: Any = None,
     drop_missing: bool = False,
-    memory: int | None = None,
+    memory: int | str | None = None,
     spool: bool = True,
     dask: Any = None,
     untrusted: bool = False,
@@ -150,9 +166,10 @@ def rows(
         The column that holds row weights, which then is no feature; for arrays, the weights themselves.
     drop_missing : bool, default False
         Whether to leave rows of files with missing values out instead of refusing them.
-    memory : int, optional
-        Bytes that the rows of files may take: more are read in blocks, again on every pass, and never held
-        whole. By default a quarter of what this process can have; 0 always reads in blocks.
+    memory : int or str, optional
+        Bytes that the rows of files may take, or a text such as ``"2GB"``: more are read in blocks, again
+        on every pass, and never held whole. By default a quarter of what this process can have; 0 always
+        reads in blocks.
     spool : bool, default True
         Whether text that is read in blocks is parsed once and kept as numbers in a temporary file, or
         parsed again on each pass.
@@ -180,6 +197,9 @@ def rows(
             raise SettingsError("these are rows already: choose columns and weights where they are made")
         return source
     kind = type(source).__module__.split(".")[0]
+    memory = _bytes(memory)
+    if kind == "polars" and type(source).__name__ == "LazyFrame":
+        raise DataKindError("a LazyFrame has no rows yet: collect it, or name its files, which may be large")
     if isinstance(columns, str) and kind != "pyspark":
         columns = [columns]
     if _are_paths(source):
@@ -204,7 +224,9 @@ def rows(
 
 
 def _are_paths(source: Any) -> bool:
-    several = isinstance(source, list | tuple) and len(source) > 0
+    if isinstance(source, list | tuple) and not source:
+        raise DataError("there are no files and no rows: the list is empty")
+    several = isinstance(source, list | tuple)
     return isinstance(source, str | Path) or (
         several and all(isinstance(part, str | Path) for part in source)
     )
@@ -237,9 +259,27 @@ def _of_files(
     return DaskRows.of(found, feature_names=found[0].feature_names, client=dask)
 
 
-def rows_of(source: Any) -> BlockedRows:
+def rows_of(source: Any, columns: Any = None) -> BlockedRows:
     """What `rows` makes of it, or itself if it is that already."""
-    return rows(source)
+    return rows(source, columns=columns)
+
+
+def _matched(source: Any, fitted: NDArray[Any] | None) -> BlockedRows:
+    """Rows with the columns that were fitted, where these and the source's have names."""
+    if fitted is None or isinstance(source, BlockedRows):
+        return rows_of(source)
+    from gaussmix.data.files.opening import has_names
+
+    named = has_names(source) if _are_paths(source) else hasattr(source, "columns")
+    return rows_of(source, list(fitted) if named else None)
+
+
+def _bytes(memory: int | str | None) -> int | None:
+    if isinstance(memory, str):
+        return size_of(memory)
+    if memory is not None and (isinstance(memory, bool) or not isinstance(memory, Integral) or memory < 0):
+        raise SettingsError(f"memory must be a number of bytes, or a text such as '2GB'; got {memory!r}")
+    return None if memory is None else int(memory)
 
 
 def _in_memory(source: Any, columns: Any, weights: Any) -> MemoryRows:
@@ -257,23 +297,40 @@ def _in_memory(source: Any, columns: Any, weights: Any) -> MemoryRows:
     for name in (*(columns or ()), *(() if own is None else (own,))):
         if str(name) not in found:
             raise DataError(f"no column {name!r}; the columns are {', '.join(list(found)[:12])}")
+    taken = {name: np.asarray(source[found[name]]) for name in found if name == own or columns is None}
+    notes: list[str] = []
     if columns is None:
-        chosen = [name for name in found if name != own and _holds_numbers(np.asarray(source[found[name]]))]
+        offered = {name: _why_no_numbers(source, found[name], taken[name]) for name in found if name != own}
+        judged = offered.items()
+        notes += [f"column {shortened(name)!r} {why}, and was left out" for name, why in judged if why]
+        chosen = [name for name, why in judged if why is None]
     else:
         chosen = [str(name) for name in columns]
+        taken.update((name, np.asarray(source[found[name]])) for name in chosen)
     if not chosen:
-        raise DataError("no column holds numbers")
-    table = np.column_stack([np.asarray(source[found[name]]) for name in chosen])
-    return MemoryRows(table, weights if own is None else np.asarray(source[found[own]]), chosen)
+        raise DataError("no column holds numbers" + (f" ({'; '.join(notes[:3])})" if notes else ""))
+    # Beside a column of floats integers become floats unseen.
+    if len({taken[name].dtype for name in chosen}) > 1:
+        notes += [rounded_integers(name) for name in chosen if rounds(taken[name])]
+    table = np.column_stack([taken[name] for name in chosen])
+    return MemoryRows(table, weights if own is None else taken[own], chosen, tuple(notes))
 
 
-def _holds_numbers(column: NDArray[Any]) -> bool:
-    """Whether a column (N,) is numbers: by its type, or of objects if some are numbers and none is text."""
+def _why_no_numbers(frame: Any, key: Any, column: NDArray[Any]) -> str | None:
+    """Why a column (N,) is not numbers, as the rest of a sentence; None if it is."""
+    of_arrow = pandas_categories(frame.schema) if hasattr(frame, "column_names") else ()
+    if key in of_arrow or hasattr(getattr(frame[key], "dtype", None), "categories"):
+        return CATEGORIES
+    if column.dtype.kind in "mM":
+        return "holds dates or times (subtract a reference date and divide by a unit first)"
+    if column.dtype.kind in "US":
+        return "is text"
     if column.dtype.kind != "O":
-        return column.dtype.kind in "fiub"
-    return any(isinstance(value, Number) for value in column) and not any(
-        isinstance(value, str) for value in column
-    )
+        return None if column.dtype.kind in "fiub" else f"holds values of type {column.dtype}"
+    # Objects are numbers if some are and none is text.
+    if any(isinstance(value, str) for value in column):
+        return "is text"
+    return None if any(isinstance(value, Number) for value in column) else "holds no numbers"
 
 
 def _listed(names: NDArray[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from gaussmix.data.memory import MemoryRows
+from gaussmix.data.blocked import BlockedRows
 from gaussmix.errors import DataWarning, SettingsError
 from gaussmix.estimators.asked import settings_of
 from gaussmix.estimators.threads import on_threads
@@ -40,7 +40,7 @@ class _Fitted(Protocol):
     _fitted_rows: _Remembered | None
 
     def _mixture(self) -> Mixture: ...
-    def _rows(self, X: Any, sample_weight: Any, reset: bool) -> MemoryRows: ...
+    def _any_rows(self, X: Any, sample_weight: Any) -> BlockedRows: ...
     def get_params(self, deep: bool = True) -> dict[str, Any]: ...
 
 
@@ -64,7 +64,7 @@ class Uncertain:
 
         Parameters
         ----------
-        X : array-like of shape (N, D), optional
+        X : array-like of shape (N, D), or what `gaussmix.rows` returns, optional
             The rows that were fitted. After ``fit`` they need not be given as long as the array or frame that
             ``fit`` was given still exists; the model itself does not keep it.
         sample_weight : array-like of shape (N,), optional
@@ -133,7 +133,7 @@ def _uncertainty_of(
     with warnings.catch_warnings():
         # What there is to say of the rows was said when they were fitted.
         warnings.simplefilter("ignore", DataWarning)
-        rows = model._rows(X, sample_weight, reset=False)
+        rows = model._any_rows(X, sample_weight)
     if not given:
         scores = score_rows(mixture, rows)
         if not np.isclose(scores.log_likelihood / scores.row_weight, model.lower_bound_, rtol=SAME_ROWS):

@@ -42,7 +42,7 @@ def expected_sums(
     total = reference.zero_sums(n_components, n_features, scatter)
     for first in range(0, len(rows), CONVERTED_ROWS):
         part = slice(first, first + CONVERTED_ROWS)
-        block = np.ascontiguousarray(rows[part], dtype=np.float64)
+        block = _converted(rows[part])
         weights = None if row_weights is None else row_weights[part]
         total = reference.add(total, _sums(block, weights, components, scatter))
     return total
@@ -213,6 +213,11 @@ def _readable(rows: NDArray[Any]) -> bool:
     return bool(kind and rows.flags.aligned) and all(s % rows.itemsize == 0 for s in rows.strides)
 
 
+def _converted(rows: NDArray[Any]) -> FloatArray:
+    """A copy that the compiled code can read: what begins at any byte may well be in one piece."""
+    return np.require(rows, np.float64, ["C", "A"])
+
+
 def _score(
     rows: NDArray[Any],
     components: Components,
@@ -228,7 +233,7 @@ def _score(
     if not _readable(rows):
         for first in range(0, len(rows), CONVERTED_ROWS):
             part = slice(first, first + CONVERTED_ROWS)
-            block = np.ascontiguousarray(rows[part], dtype=np.float64)
+            block = _converted(rows[part])
             of_part = [
                 None if array is None else array[part]
                 for array in (shares, log_densities, distances, largest, nearest, fourths)

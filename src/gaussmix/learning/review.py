@@ -52,7 +52,7 @@ class Review:
     n_unexplained: int
     """Rows no component explains."""
     unexplained: tuple[int, ...]
-    """The first few of them, counted from 0 among rows of positive weight."""
+    """The first few of them, counted from 0 among all rows, those left out of files too."""
     too_many_unexplained: bool
     """Whether they are more than Gaussian components would leave unexplained by chance."""
     tail_weight: float
@@ -170,15 +170,18 @@ class _Seen:
     sure: float
     fourth: float
     n_unexplained: int
+    n_given: int
+    """Also those of no weight."""
     unexplained: tuple[int, ...]
-    """Counted from the first of these rows."""
+    """Counted from the first of these rows; where rows have numbers, one less than these."""
+    numbered: bool
     supports: tuple[FloatArray, ...]
     """K tables (n, D) of distinct rows, none longer than ``least_rows``."""
     least_rows: int
 
     def __add__(self, other: "_Seen") -> "_Seen":
         """Of both, the others' rows after these."""
-        later = (self.n_rows + i for i in other.unexplained)
+        later = (i if other.numbered else self.n_given + i for i in other.unexplained)
         return _Seen(
             n_rows=self.n_rows + other.n_rows,
             row_weight=self.row_weight + other.row_weight,
@@ -187,7 +190,9 @@ class _Seen:
             sure=self.sure + other.sure,
             fourth=self.fourth + other.fourth,
             n_unexplained=self.n_unexplained + other.n_unexplained,
+            n_given=self.n_given + other.n_given,
             unexplained=(*self.unexplained, *later)[:ROWS_NAMED],
+            numbered=self.numbered,
             supports=tuple(
                 _with_new(known, more, self.least_rows)
                 for known, more in zip(self.supports, other.supports, strict=True)
@@ -205,10 +210,12 @@ class LookAgain:
     def __call__(self, block: Block) -> _Seen:
         """With memory for a few numbers a row."""
         matrix, weights = block.matrix, block.weights
+        places = np.arange(len(matrix)) if block.numbers is None else block.numbers - 1
         if weights is None:
             weights = np.ones(len(matrix))
         elif not weights.all():
-            matrix, weights = matrix[weights > 0.0], weights[weights > 0.0]
+            counting = weights > 0.0
+            matrix, weights, places = matrix[counting], weights[counting], places[counting]
         looks = self.mixture.looks(matrix)
         far = looks.nearest > unexplained_distance(matrix.shape[1])
         labels, of_named = looks.labels, weights
@@ -227,7 +234,9 @@ class LookAgain:
             sure=float((weights * (looks.largest >= 0.95)).sum()),
             fourth=float((weights * looks.fourths).sum()),
             n_unexplained=len(unexplained),
-            unexplained=tuple(int(i) for i in unexplained[:ROWS_NAMED]),
+            n_given=len(block.matrix),
+            unexplained=tuple(int(i) for i in places[unexplained[:ROWS_NAMED]]),
+            numbered=block.numbers is not None,
             supports=self._supports(matrix, looks),
             least_rows=self._least_rows,
         )

@@ -136,43 +136,45 @@ def taken(stream: Stream | None, rows: MemoryRows, settings: FitSettings, pace: 
     if stream is None:
         least = FIRST * settings.n_components * len(rows.feature_names)
         stream = Stream(rows.feature_names, extent, search_at=least)
+        before = 0.0
     else:
         _refuse_another(stream, settings)
+        before = stream.extent.row_weight
         stream = replace(stream, extent=stream.extent + extent)
     stream = replace(stream, n_batches=stream.n_batches + 1)
     if stream.averages is not None:
-        stream = _learnt(stream, stream.averages, rows, extent.row_weight, settings, pace)
+        stream = _learnt(stream, stream.averages, rows, before, settings, pace)
     if stream.kept is None:
         return stream
-    before = stream.kept
-    stream = replace(stream, kept=(*before, (rows.matrix, rows.weights)))
+    kept = stream.kept
+    stream = replace(stream, kept=(*kept, (rows.matrix, rows.weights)))
     if stream.extent.n_rows >= stream.search_at:
         stream = _searched(stream, settings)
     if stream.kept is None:
         return stream
     # A caller may fill the same array with the next batch.
     weights = None if rows.weights is None else rows.weights.copy()
-    return replace(stream, kept=(*before, (rows.matrix.copy(), weights)))
+    return replace(stream, kept=(*kept, (rows.matrix.copy(), weights)))
 
 
 def _learnt(
     stream: Stream,
     averages: Averages,
     rows: MemoryRows,
-    row_weight: float,
+    seen: float,
     settings: FitSettings,
     pace: Pace,
 ) -> Stream:
-    """One or several steps."""
+    """One or several steps, after rows of some weight."""
     extent, n_parameters = stream.extent, averages.mixture.n_parameters
     unit = ROWS_EACH * n_parameters * min(1.0, extent.row_weight / extent.n_rows)
-    seen = extent.row_weight - row_weight
-    log_likelihood = 0.0
+    log_likelihood, row_weight = 0.0, 0.0
     parts = _parts(rows, max(ROWS_EACH * n_parameters, ROWS_AT_LEAST))
     for part in parts:
         # 1) E-step: what the batch says
         statistics = Expect(averages.mixture, Precision.DOUBLE)(part)
         log_likelihood += statistics.log_likelihood
+        row_weight += statistics.row_weight
         # 2) Average
         weight = statistics.row_weight
         way = 1.0 - (seen / (seen + weight)) ** (RECENCY + 1.0)

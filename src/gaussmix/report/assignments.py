@@ -69,7 +69,7 @@ def _assign(
 ) -> None:
     size = kernels.tile_rows(mixture.n_features, mixture.n_components)
     for block in blocks_of(rows):
-        done, in_files = block.first, getattr(block, "numbers", None)
+        done, in_files = block.first, block.numbers
         # Without their weights: a row that counts nothing is still asked about.
         for tile, _ in kernels.tiles(block.matrix, None, size):
             scores = score_tile(mixture, tile)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,7 +13,7 @@ from rich.tree import Tree
 from gaussmix import kernels
 from gaussmix.learning.clusters.elbow import Elbow
 from gaussmix.learning.clusters.merging import Merger, Mergers, joined
-from gaussmix.modelfile import replaced_file
+from gaussmix.report.rowtable import row_table
 from gaussmix.report.words import number, percent, significant
 
 # Components of a cluster that are named one by one.
@@ -166,7 +165,7 @@ def _elbow(elbow: Elbow | None) -> dict[str, Any] | None:
 def write_clusters(
     mergers: Mergers, matrix: NDArray[Any], path: str, row_numbers: NDArray[Any] | None = None
 ) -> None:
-    """Write each row of (N, D), its cluster and its probabilities to a CSV file, whole or not at all.
+    """Write each row of (N, D), its cluster and its probabilities to CSV or Parquet, whole or not at all.
 
     Clusters and rows are counted from 1; 0 is noise.
     """
@@ -178,11 +177,8 @@ def write_clusters(
     numbers = np.arange(1, len(matrix) + 1) if row_numbers is None else row_numbers
     size = kernels.tile_rows(mergers.mixture.n_features, mergers.n_components)
     done = 0
-    with replaced_file(path) as file, pyarrow.csv.CSVWriter(file, schema) as writer:
+    with row_table(path, schema) as put:
         for tile, _ in kernels.tiles(matrix, None, size):
             shares = mergers.shares(tile)
-            labels = mergers.labels_of(shares)
-            columns = [numbers[done : done + len(tile)], labels + 1, *shares.T]
-            arrays = [pa.array(c, type=t) for c, t in zip(columns, types, strict=True)]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            put([numbers[done : done + len(tile)], mergers.labels_of(shares) + 1, *shares.T])
             done += len(tile)

@@ -9,15 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from gaussmix.data.blocks import Block
+from gaussmix.errors import SettingsError
 from gaussmix.modelfile import replaced_file
 
 # Numbers in a row group of a Parquet file, at most, which are in memory at a time.
 GROUP_VALUES = 1 << 21
 # Packs as well as any and reads back at the speed of a disk.
 COMPRESSION = "zstd"
+OTHER_FORMATS = frozenset(
+    [".gz", ".bz2", ".zst", ".xz", ".lz4", ".zip", ".npy", ".npz", ".arrow", ".feather", ".xlsx", ".json"]
+)
 
 
 class InBlocks(Protocol):
@@ -62,11 +67,27 @@ def row_table(path: str | Path, schema: pa.Schema) -> Iterator[Put]:
     ------
     OSError
         If the file cannot be written; an old one is then as it was.
+    SettingsError
+        If the name promises another format.
     """
+    refuse_other_formats(path)
     with replaced_file(path) as file:
         table = parquet_table if Path(path).suffix.lower() == ".parquet" else csv_table
         with table(file, schema) as put:
             yield put
+
+
+def refuse_other_formats(path: str | Path) -> None:
+    """Refuse a name that promises neither CSV nor Parquet.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if Path(path).suffix.lower() in OTHER_FORMATS:
+        raise SettingsError(
+            f"{path}: rows are written as CSV, or as Parquet where the name ends in .parquet: choose another"
+        )
 
 
 @contextmanager
@@ -104,5 +125,20 @@ def parquet_table(file: Any, schema: pa.Schema) -> Iterator[Put]:
 
 
 def _batch(columns: list[NDArray[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [pa.array(values, type=kind) for values, kind in zip(columns, schema.types, strict=True)]
+    arrays = [arrow_column(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
     return pa.record_batch(arrays, schema=schema)
+
+
+def arrow_column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Numbers or truths (n,) as a column of Arrow.
+
+    Arrow's own way imports pandas where it is installed, and loses a Ctrl-C that comes meanwhile.
+    """
+    if pt.is_boolean(kind):
+        plain = np.packbits(np.asarray(values, dtype=bool), bitorder="little")
+    elif pt.is_integer(kind) or pt.is_floating(kind):
+        letter = "f" if pt.is_floating(kind) else "i" if pt.is_signed_integer(kind) else "u"
+        plain = np.ascontiguousarray(values, dtype=f"{letter}{kind.bit_width // 8}")
+    else:
+        return pa.array(values, type=kind)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(plain)])

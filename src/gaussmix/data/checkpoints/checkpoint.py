@@ -79,7 +79,7 @@ class Checkpointed(BlockedRows):
     ) -> None:
         self._rows = rows
         self.may_change = rows.may_change
-        self.path = Path(path).resolve()
+        self.path = _usable(path)
         self.n_replayed = 0
         """Passes that were answered from the checkpoint."""
         self.n_made = 0
@@ -255,6 +255,27 @@ def noted(
             raise SettingsError("resume=True needs checkpoint=, the file to go on from")
         return nullcontext(rows)
     return Checkpointed(rows, checkpoint, settings, resume)
+
+
+def _usable(path: Any) -> Path:
+    """Where a checkpoint is, or may be.
+
+    Raises
+    ------
+    CheckpointError
+        If no file can have this name, or something else has it.
+    """
+    if not isinstance(path, str | Path):
+        raise CheckpointError(f"checkpoint must be the path of a file; got {path!r}")
+    try:
+        found = Path(path).resolve()
+        is_another_thing = found.exists() and not found.is_file()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{str(path)[:60]!r} cannot be the name of a checkpoint: {said}") from error
+    if is_another_thing:
+        raise CheckpointError(f"{path}: is no file; give the checkpoint another name")
+    return found
 
 
 @dataclass(frozen=True)

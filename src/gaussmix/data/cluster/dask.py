@@ -31,6 +31,7 @@ from gaussmix.data.checks import HEAVIEST, LIGHTEST, refuse_unusable_columns
 from gaussmix.data.cluster.dask_client import Graph, Runner, runner_for
 from gaussmix.data.cluster.dask_parts import Partitions, partitions_of, with_places
 from gaussmix.data.cluster.dask_work import Apply, FirstLook, Keep, PartFacts, Partial, Work, fetch, together
+from gaussmix.data.files.columns import rounded_integers, rows_left_out
 from gaussmix.data.tasks import Extent, Measure
 from gaussmix.errors import DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
@@ -227,11 +228,16 @@ class DaskRows(BlockedRows):
             )
             self._partitions = self._partitions.in_unit(unit)
             found = self._sum_of(measure, self._partitions, FirstLook)
-        if any(fact.rounded for fact in found.facts):
+        rounded = sorted({j for fact in found.facts for j in fact.rounded})
+        if rounded:
             _warn(
                 "integers beyond 2^53 were rounded to the nearest 64-bit float; if they are identifiers, "
                 "leave the column out"
             )
+            self._notes += tuple(rounded_integers(self._feature_names[j]) for j in rounded)
+        n_seen, n_kept = sum(fact.seen for fact in found.facts), sum(fact.n_rows for fact in found.facts)
+        if n_seen > n_kept:
+            self._notes += (rows_left_out(n_seen - n_kept, n_seen),)
         makers = sorted({fact.made_by for fact in found.facts})
         if len(makers) > 1:
             self._notes += (

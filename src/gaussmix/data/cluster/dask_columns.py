@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gaussmix.data.files.columns import position_of, shortened, why_not_numbers
+from gaussmix.data.files.columns import CATEGORIES, position_of, shortened, why_not_numbers
 from gaussmix.errors import DataError, DataKindError, DataWarning
 
 FRAME = "the dask dataframe"
@@ -96,10 +96,7 @@ def _why_not(meta: Any, position: int) -> str | None:
     """Why a column is not numbers, as the rest of a sentence."""
     pd, dtype = import_module("pandas"), meta.dtypes.iloc[position]
     if isinstance(dtype, pd.CategoricalDtype):
-        return (
-            "holds categories (cast it to numbers if it measures something; of true categories, fit each by "
-            "itself)"
-        )
+        return CATEGORIES
     if isinstance(dtype, pd.ArrowDtype):
         return why_not_numbers(FRAME, _Declared(pa.schema([("it", dtype.pyarrow_dtype)])), 0, "it")
     if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype) or dtype.kind in "mM":

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from gaussmix.data.blocks import Block
-from gaussmix.data.checks import checked_matrix
+from gaussmix.data.checks import checked_matrix, rounds
 from gaussmix.errors import DataError, DataKindError
 from gaussmix.kernels.contract import FloatArray
-
-# The largest whole numbers that 64-bit floats hold one by one.
-EXACT_INTEGERS = 2**53
 
 
 class RowsInBlocks(Protocol):
@@ -32,8 +29,8 @@ class Pieces:
     """(n, D) of floats."""
     weights: FloatArray | None
     """(n,)."""
-    rounded: bool = False
-    """Whether it held integers that no float is equal to."""
+    rounded: tuple[int, ...] = ()
+    """Features whose integers no float is equal to."""
 
     def blocks(self) -> Iterator[Block]:
         """All in one."""
@@ -66,25 +63,20 @@ class Load:
                 raise DataKindError(f"{self.place} is sparse: use array.map_blocks(lambda x: x.toarray())")
             matrix = np.ma.filled(data.astype(np.float64), np.nan) if np.ma.isMaskedArray(data) else data
             matrix = np.asarray(matrix)
+            rounded = tuple(j for j in range(matrix.shape[-1]) if matrix.ndim == 2 and rounds(matrix[:, j]))
         else:
-            matrix, own = self._of_frame(data)
+            matrix, own, rounded = self._of_frame(data)
             weights = own if weights is None else weights
         if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
             raise DataError(
                 f"{self.place} has shape {matrix.shape}, but {len(self.names)} columns were expected"
             )
-        rounded = bool(
-            matrix.dtype.kind in "iu"
-            and matrix.dtype.itemsize == 8
-            and matrix.size
-            and max(-int(matrix.min()), int(matrix.max())) > EXACT_INTEGERS
-        )
         floats = self._floats(matrix)
         # What came through a network may begin at any byte, and is copied once rather than in each tile.
         floats = floats if floats.flags.aligned else floats.copy()
         return Pieces(floats, self._weights(weights, len(matrix)), rounded)
 
-    def _of_frame(self, frame: Any) -> tuple[NDArray[Any], Any]:
+    def _of_frame(self, frame: Any) -> tuple[NDArray[Any], Any, tuple[int, ...]]:
         assert self.columns is not None
         if list(frame.columns) != list(self.columns):
             raise DataError(
@@ -99,7 +91,9 @@ class Load:
         except (TypeError, ValueError, OverflowError):
             # Cell by cell, to find the one that is no number.
             matrix = chosen.to_numpy(dtype=object)
-        return matrix, weights
+        # A column of floats beside them has made floats of all.
+        rounded = tuple(j for j in range(n_features) if rounds(chosen.iloc[:, j]))
+        return matrix, weights, rounded
 
     def _floats(self, matrix: NDArray[Any]) -> NDArray[Any]:
         kind, size = matrix.dtype.kind, matrix.dtype.itemsize

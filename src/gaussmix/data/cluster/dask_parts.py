@@ -217,8 +217,9 @@ def with_places(partitions: Partitions, facts: Sequence[PartFacts]) -> Partition
     lengths = tuple(fact.n_rows for fact in facts)
     first = accumulate(lengths, initial=0)
     passed = accumulate((fact.row_weight for fact in facts), initial=0.0)
+    seen = accumulate((fact.seen for fact in facts), initial=0)
     work = tuple(
-        replace(one, first=before, passed=weight, n_rows=fact.n_rows, bits=fact.bits)
-        for one, fact, before, weight in zip(partitions.work, facts, first, passed, strict=False)
+        replace(one, first=before, passed=weight, seen=read, n_rows=fact.n_rows, bits=fact.bits)
+        for one, fact, before, weight, read in zip(partitions.work, facts, first, passed, seen, strict=False)
     )
     return replace(partitions, work=work, lengths=lengths)

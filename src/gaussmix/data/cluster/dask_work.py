@@ -36,6 +36,8 @@ class PartFacts:
 
     n_rows: int
     """All of them, also those of no weight."""
+    seen: int
+    """The same with those that were left out."""
     row_weight: float
     heaviest: float
     """0 where there is no row."""
@@ -43,7 +45,8 @@ class PartFacts:
     """Of its numbers and weights."""
     bits: int
     """Of the same, as `bits_of` has them."""
-    rounded: bool
+    rounded: tuple[int, ...]
+    """Features whose integers no float is equal to."""
     made_by: str
     """The version of this package and the kernel, where it was read."""
 
@@ -91,6 +94,8 @@ class Work:
     """Rows in the partitions before."""
     passed: float = 0.0
     """Their weight."""
+    seen: int = 0
+    """The same with rows that were left out."""
     n_rows: int | None = None
     """How many there must be; None before the first pass."""
     bits: int = 0
@@ -121,7 +126,8 @@ class Work:
         for whole in self.opened(data, weights).blocks():
             for block in _cut(whole, size):
                 scaled = block.weights if self.unit == 1.0 else _divided(block.weights, self.unit)
-                here = Block(block.matrix, scaled, first, passed)
+                numbers = None if block.numbers is None else self.seen + block.numbers
+                here = Block(block.matrix, scaled, first, passed, numbers)
                 yield here
                 first, passed = first + len(block.matrix), passed + here.row_weight
                 bits = bits if self.n_rows is None else (bits + bits_of(here)) % ALL_BITS
@@ -158,7 +164,7 @@ class FirstLook(Work):
         tree: Tree[Any] = Tree()
         hasher = hashlib.blake2b(digest_size=16)
         n_rows, row_weight, heaviest, bits = 0, 0.0, 0.0, 0
-        part = _Checked(self.place, self.names, self.opened(data, weights))
+        part = _Checked(self.place, self.names, _reading(self.opened(data, weights)))
         with np.errstate(over="ignore", invalid="ignore"):
             for block in replace(self, load=None, source=part).blocks(None, None):
                 if not len(block.matrix):
@@ -171,7 +177,16 @@ class FirstLook(Work):
                 n_rows, row_weight = n_rows + len(block.matrix), row_weight + block.row_weight
                 bits = (bits + bits_of(block)) % ALL_BITS
                 tree.push(task(block))
-        facts = PartFacts(n_rows, row_weight, heaviest, hasher.digest(), bits, part.rounded, _made_by())
+        facts = PartFacts(
+            n_rows,
+            max(n_rows, part.seen),
+            row_weight,
+            heaviest,
+            hasher.digest(),
+            bits,
+            part.rounded,
+            _made_by(),
+        )
         return Partial(tree.total() if n_rows else None, facts=(facts,))
 
 
@@ -184,9 +199,14 @@ class _Checked:
     part: RowsInBlocks
 
     @property
-    def rounded(self) -> bool:
-        """Whether it held integers that no float is equal to."""
-        return bool(getattr(self.part, "rounded", False))
+    def rounded(self) -> tuple[int, ...]:
+        """Features whose integers no float is equal to."""
+        return tuple(getattr(self.part, "rounded", ()))
+
+    @property
+    def seen(self) -> int:
+        """Rows with those that were left out; 0 where none can be."""
+        return int(getattr(self.part, "seen", 0))
 
     def blocks(self) -> Iterator[Block]:
         """Its rows.
@@ -248,8 +268,10 @@ class Keep:
             opened = self.work.opened(data, weights)
             if isinstance(opened, Pieces):
                 return opened
+            part: Any = _reading(opened)
             # Who reads files may use the same memory for each block.
-            return Kept(tuple(replace(block, matrix=np.array(block.matrix)) for block in opened.blocks()))
+            held = tuple(replace(block, matrix=np.array(block.matrix)) for block in part.blocks())
+            return Kept(held, getattr(part, "seen", 0), getattr(part, "rounded", ()))
         except GaussmixError as problem:
             return Partial(None, problem)
 
@@ -259,6 +281,10 @@ class Kept:
     """A part of files in memory."""
 
     held: tuple[Block, ...]
+    seen: int
+    """Rows with those that were left out."""
+    rounded: tuple[int, ...]
+    """Features whose integers no float is equal to."""
 
     def blocks(self) -> Iterator[Block]:
         """As they were read."""
@@ -315,13 +341,21 @@ def _one_at_a_time() -> bool:
         return False
 
 
+def _reading(part: Any) -> RowsInBlocks:
+    """One pass over a partition: where it can be, one that says what it finds."""
+    found: RowsInBlocks = part.read() if hasattr(part, "read") else part
+    return found
+
+
 def _cut(block: Block, size: int) -> Iterator[Block]:
     if len(block.matrix) <= size:
         yield block
         return
     for start in range(0, len(block.matrix), size):
-        weights = None if block.weights is None else block.weights[start : start + size]
-        yield Block(block.matrix[start : start + size], weights, block.first + start, 0.0)
+        here = slice(start, start + size)
+        weights = None if block.weights is None else block.weights[here]
+        numbers = None if block.numbers is None else block.numbers[here]
+        yield Block(block.matrix[here], weights, block.first + start, 0.0, numbers)
 
 
 def _divided(weights: FloatArray | None, unit: float) -> FloatArray | None:

@@ -22,6 +22,9 @@ LISTED = 12
 LONGEST = 1000
 
 
+CATEGORIES = (
+    "holds categories (cast it to numbers if it measures something; of true categories, fit each by itself)"
+)
 HALF_NOTE = "float16 columns carry 3 digits; computing with more adds none"
 
 
@@ -77,6 +80,20 @@ def rounded_integers(name: str) -> str:
     return f"column {name!r} holds integers beyond 2^53, which were rounded; leave identifiers out"
 
 
+def rows_left_out(n_rows: int, of: int) -> str:
+    """What to say of rows with missing values."""
+    return f"{n_rows} of {of} rows have missing values and were left out"
+
+
+def pandas_categories(schema: pa.Schema) -> set[str]:
+    """Columns that pandas calls categories, whatever they are made of."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", [])
+        return {str(one["field_name"]) for one in described if one["pandas_type"] == "categorical"}
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return set()
+
+
 def _pandas_index(schema: pa.Schema) -> set[str]:
     try:
         described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
@@ -107,7 +124,10 @@ def position_of(path: str, name: str, names: Sequence[str]) -> int:
 
 def why_not_numbers(path: str, source: Any, position: int, name: str) -> str | None:
     """Why a column is not numbers, as the rest of a sentence; None if it is."""
-    kind = source.schema.field(position).type
+    field = source.schema.field(position)
+    if field.name in pandas_categories(source.schema):
+        return CATEGORIES
+    kind = field.type
     if pt.is_dictionary(kind):
         kind = kind.value_type
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind) or pt.is_boolean(kind):

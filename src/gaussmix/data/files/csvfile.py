@@ -3,6 +3,7 @@
 import codecs
 import csv
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,7 @@ def sniffed(path: str, head: bytes) -> Dialect:
     return dialect
 
 
-def parse_options(dialect: Dialect, ragged: "Ragged") -> pyarrow.csv.ParseOptions:
+def parse_options(dialect: Dialect, ragged: Callable[[Any], Any]) -> pyarrow.csv.ParseOptions:
     """How Arrow is to split lines into cells."""
     return pyarrow.csv.ParseOptions(
         delimiter=dialect.delimiter,

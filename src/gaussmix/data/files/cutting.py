@@ -9,21 +9,11 @@ from numpy.typing import NDArray
 
 from gaussmix.data import blocks
 from gaussmix.data.blocks import Block
-from gaussmix.data.checks import HEAVIEST
+from gaussmix.data.checks import EXACT_INTEGERS, HEAVIEST
 from gaussmix.data.files.columns import shortened
 from gaussmix.data.files.sources import Chunk
 from gaussmix.errors import DataError
 from gaussmix.kernels.contract import FloatArray
-
-EXACT_INTEGERS = 2**53
-
-
-@dataclass(frozen=True, eq=False)
-class FileBlock(Block):
-    """Rows that follow one another in files."""
-
-    numbers: NDArray[np.int64] | None = None
-    """(n,), numbers of the rows in the files, from 1 on over all of them, where rows may be left out."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +52,13 @@ class Cutting:
     Parameters
     ----------
     layout : Layout
-    first : int
-        How many rows were before.
-    passed : float
-        What they weighed.
     known_finite : bool
         Whether an earlier pass has found that every value is finite.
     """
 
-    def __init__(
-        self, layout: Layout, first: int = 0, passed: float = 0.0, known_finite: bool = False
-    ) -> None:
+    def __init__(self, layout: Layout, known_finite: bool = False) -> None:
         self.layout, self._known_finite = layout, known_finite and not layout.drop_missing
-        self.n_rows, self.passed = first, passed
+        self.n_rows, self.passed = 0, 0.0
         self.seen = 0
         """Rows read, also those left out."""
         self.rounded: set[int] = set()
@@ -83,7 +67,7 @@ class Cutting:
         self._filled = 0
         self._fresh()
 
-    def blocks(self, pieces: Iterable[Piece]) -> Generator[FileBlock, None, None]:
+    def blocks(self, pieces: Iterable[Piece]) -> Generator[Block, None, None]:
         """All rows in order."""
         for piece in pieces:
             row = piece.first_row
@@ -106,7 +90,7 @@ class Cutting:
         self._weights: FloatArray | None = None if layout.weights is None else np.empty(size)
         self._numbers = np.empty(size, dtype=np.int64) if layout.drop_missing else None
 
-    def _poured(self, columns: Chunk, numbers: NDArray[np.int64] | None) -> Iterator[FileBlock]:
+    def _poured(self, columns: Chunk, numbers: NDArray[np.int64] | None) -> Iterator[Block]:
         start, stop = 0, len(columns[0])
         while start < stop:
             taken = min(self._size - self._filled, stop - start)
@@ -123,9 +107,9 @@ class Cutting:
                 yield self._block()
                 self._fresh()
 
-    def _block(self) -> FileBlock:
+    def _block(self) -> Block:
         n_rows, self._filled = self._filled, 0
-        block = FileBlock(
+        block = Block(
             self._matrix[:, :n_rows].T,
             None if self._weights is None else self._weights[:n_rows],
             self.n_rows,

@@ -168,12 +168,14 @@ class FileBytes:
                 f"{self.path}: a stream can be read once only, and a fit reads its rows many times: write it "
                 "to a file first, or leave --no-spool (spool=False) out"
             )
-        self._tell(f"{self.path} is a stream, and is copied to a temporary file first")
         if self.path == STANDARD_INPUT:
-            self._held, self._held_digest = _copied(sys.stdin.buffer)
+            self._held, self._held_digest = _copied(sys.stdin.buffer, self._announce)
         else:
             with Path(self.path).open("rb", buffering=0) as file:
-                self._held, self._held_digest = _copied(file)
+                self._held, self._held_digest = _copied(file, self._announce)
+
+    def _announce(self) -> None:
+        self._tell(f"{self.path} is a stream, and is copied to a temporary file first")
 
 
 @contextmanager
@@ -210,10 +212,13 @@ def codec_of(magic: bytes) -> str | None:
     return next((codec for start, codec in CODECS.items() if magic.startswith(start)), None)
 
 
-def _copied(stream: Any) -> tuple[Temporary, bytes]:
-    """All that is in a stream, and its SHA-256."""
+def _copied(stream: Any, announce: Callable[[], None] | None = None) -> tuple[Temporary, bytes]:
+    """All that is in a stream, and its SHA-256; announced where it is more than a little."""
     copy, found = Temporary(), hashlib.sha256()
     while data := stream.read(COPIED_BYTES):
         found.update(data)
         copy.write(data)
+        if announce is not None and copy.size >= COPIED_BYTES:
+            announce()
+            announce = None
     return copy, found.digest()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from gaussmix.computed import cached_property
 from gaussmix.data.blocked import BlockedRows
-from gaussmix.data.blocks import T, Task, added_up
+from gaussmix.data.blocks import Block, T, Task, added_up
 from gaussmix.data.checks import LIGHTEST, refuse_unusable_columns
-from gaussmix.data.files.columns import rounded_integers
-from gaussmix.data.files.cutting import Cutting, FileBlock, Layout
+from gaussmix.data.files.columns import rounded_integers, rows_left_out
+from gaussmix.data.files.cutting import Cutting, Layout
 from gaussmix.data.files.filebytes import naming
 from gaussmix.data.files.readahead import read_ahead
 from gaussmix.data.files.sources import Chunk, FileSource, Span
@@ -60,13 +60,34 @@ class FilePart:
             yield from self.source.chunks(self.positions, self.span)
         content.check_unchanged()
 
-    def blocks(self, first: int = 0, passed: float = 0.0) -> Generator[FileBlock, None, None]:
-        """Its rows in order, cut as `block_rows` says; ``first`` rows of weight ``passed`` come before them.
+    def blocks(self) -> Generator[Block, None, None]:
+        """Its rows in order, cut as `block_rows` says; there may be none."""
+        return self.read().blocks()
 
-        There may be none.
-        """
-        cutting = Cutting(self.layout, first, passed)
-        return read_ahead(cutting.blocks([self]))
+    def read(self) -> "PartReading":
+        """Its rows, with what is found in them."""
+        return PartReading(self)
+
+
+class PartReading:
+    """One pass over a part."""
+
+    def __init__(self, part: FilePart) -> None:
+        self._part, self._cutting = part, Cutting(part.layout)
+
+    @property
+    def seen(self) -> int:
+        """Rows so far, also those left out."""
+        return self._cutting.seen
+
+    @property
+    def rounded(self) -> tuple[int, ...]:
+        """Features whose integers no float is equal to, so far."""
+        return tuple(sorted(self._cutting.rounded))
+
+    def blocks(self) -> Generator[Block, None, None]:
+        """The rows in order."""
+        return read_ahead(self._cutting.blocks([self._part]))
 
 
 @dataclass
@@ -139,9 +160,7 @@ class FileRows(BlockedRows):
             return self._notes
         notes = [rounded_integers(self.feature_names[j]) for j in sorted(found.rounded)]
         if found.seen > found.n_rows:
-            notes.append(
-                f"{found.seen - found.n_rows} of {found.seen} rows have missing values and were left out"
-            )
+            notes.append(rows_left_out(found.seen - found.n_rows, found.seen))
         return (*self._notes, *notes)
 
     @cached_property
@@ -153,7 +172,7 @@ class FileRows(BlockedRows):
             b"".join([asked.encode(), *(part.source.content.digest() for part in self._parts)])
         ).hexdigest()
 
-    def blocks(self) -> Generator[FileBlock, None, None]:
+    def blocks(self) -> Generator[Block, None, None]:
         """All rows in order, in blocks of `block_rows`, read ahead on another thread.
 
         Raises
@@ -202,12 +221,21 @@ class FileRows(BlockedRows):
     def _usable(self) -> RowsSummary:
         summary = super().summary
         refuse_unusable_columns(summary, self.feature_names)
-        if summary.heaviest < LIGHTEST:
-            raise DataError(
-                f"column {self._layout.weights!r}: the largest weight is {summary.heaviest:g}, and sums of "
-                "such weights lose digits: multiply the column by a constant"
-            )
+        self.refuse_light(summary.heaviest)
         return summary
+
+    def refuse_light(self, heaviest: float) -> None:
+        """Refuse weights of which the largest is too small.
+
+        Raises
+        ------
+        DataError
+        """
+        if heaviest < LIGHTEST:
+            raise DataError(
+                f"column {self._layout.weights!r}: the largest weight is {heaviest:g}, and sums of such "
+                "weights lose digits: multiply the column by a constant"
+            )
 
     def _refuse_nothing(self, cutting: Cutting) -> None:
         where = self._parts[0].path if len(self._parts) == 1 else f"{len(self._parts)} files"

@@ -7,6 +7,8 @@ from gaussmix.data.files.sources import FileSource, IpcSource
 from gaussmix.data.files.textfile import TextSource
 from gaussmix.errors import DataError
 
+NPY_MAGIC = b"\x93NUMPY"
+
 
 def opened_source(content: FileBytes) -> FileSource:
     """A file as the kind that its first bytes say.
@@ -23,6 +25,6 @@ def opened_source(content: FileBytes) -> FileSource:
         return ParquetSource(content)
     if magic.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return IpcSource(content)
-    if magic.startswith(b"\x93NUMPY"):
+    if magic.startswith(NPY_MAGIC):
         return NpySource(content)
     return TextSource(content)

@@ -32,17 +32,14 @@ class LoadedRows(MemoryRows):
 
     def __init__(self, rows: FileRows, limit: int | None = None) -> None:
         matrix, weights, numbers = read_whole(rows, limit)
-        super().__init__(matrix, weights, rows.feature_names)
-        self._notes = rows.notes
+        if weights is not None:
+            # As when they are read in blocks, where no other unit can be chosen.
+            rows.refuse_light(float(weights.max()))
+        super().__init__(matrix, weights, rows.feature_names, rows.notes)
         self.fingerprint = rows.fingerprint
         self.reading = rows.reading
         self.row_numbers = numbers
         """(N,), numbers of the rows in the files, from 1 on over all of them; None if none was left out."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out, renamed or guessed."""
-        return self._notes
 
 
 def read_whole(

@@ -12,7 +12,7 @@ from gaussmix.data.files.csvfile import NO_ROWS
 from gaussmix.data.files.cutting import Layout
 from gaussmix.data.files.filebytes import FileBytes, Tell, is_stream, naming, untold
 from gaussmix.data.files.filerows import FilePart, FileRows
-from gaussmix.data.files.kinds import opened_source
+from gaussmix.data.files.kinds import NPY_MAGIC, opened_source
 from gaussmix.data.files.loaded import LoadedRows, TooLargeError
 from gaussmix.data.files.room import memory_to_use
 from gaussmix.data.files.shards import STANDARD_INPUT, Source, shards_of
@@ -122,6 +122,21 @@ def bytes_in_memory(source: Source, columns: Sequence[str] | None = None, weight
                 raise DataError(f"{path}: a stream does not tell how long it is; pipe it in with - instead")
     sources = _sources(source, True, untold)
     return _estimate(sources, choose(sources, columns, weights))
+
+
+def has_names(source: Source) -> bool:
+    """Whether columns of files can be named: those of .npy cannot, and of a stream nobody knows yet.
+
+    Raises
+    ------
+    DataError
+        If there are no such files.
+    """
+    for path in shards_of(source):
+        with naming(path):
+            if is_stream(path) or not FileBytes(path, spool=False).magic.startswith(NPY_MAGIC):
+                return True
+    return False
 
 
 def parts(

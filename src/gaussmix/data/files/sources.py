@@ -143,8 +143,25 @@ def as_numbers(column: pa.Array) -> NDArray[Any]:
     plain = pt.is_floating(kind) or pt.is_integer(kind)
     if not (plain and column.null_count == 0):
         column = column.cast(pa.float32() if pt.is_float32(kind) else pa.float64(), safe=False)
-    array: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    array = _as_it_lies(column)
+    if column.null_count:
+        array = array.copy()
+        array[~_as_it_lies(column.is_valid().cast(pa.int8())).astype(bool)] = np.nan
     return array
+
+
+def _as_it_lies(column: pa.Array) -> NDArray[Any]:
+    """Plain numbers (n,) as they lie in memory.
+
+    Arrow's own way imports pandas where it is installed, and loses a Ctrl-C that comes meanwhile.
+    """
+    kind = column.type
+    letter = "f" if pt.is_floating(kind) else "i" if pt.is_signed_integer(kind) else "u"
+    dtype = np.dtype(f"{letter}{kind.bit_width // 8}")
+    values = column.buffers()[1]
+    if values is None or not len(column):
+        return np.empty(len(column), dtype=dtype)
+    return np.frombuffer(values, dtype, len(column), column.offset * dtype.itemsize)
 
 
 def first_rows(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:

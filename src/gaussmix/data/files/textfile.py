@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from gaussmix.data.files.csvfile import (
 )
 from gaussmix.data.files.filebytes import FileBytes, naming
 from gaussmix.data.files.sources import ArrowSource, Span
+from gaussmix.data.files.textstream import TextStream
 from gaussmix.errors import DataError
 
 CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?.*invalid value '(.*)'", re.DOTALL)
@@ -67,10 +68,10 @@ class TextSource(ArrowSource):
         if self._only_header:
             return
         kinds = [self._kind(position) for position in positions]
-        marks = Marks(self.content.stream())
+        marks = TextStream(self.content.stream(), self._dialect.encoding)
         n_rows = 0
         try:
-            for batch in self._parsed(marks, positions, kinds, threads=True):
+            for batch in marks.closed_at_exit(self._parsed(marks, positions, kinds, threads=True)):
                 n_rows += len(batch)
                 yield batch
             self._refuse_open_quotation(marks, n_rows)
@@ -78,7 +79,8 @@ class TextSource(ArrowSource):
             if CONVERSION.match(str(error)) is None:
                 raise DataError(f"{self.path}: {Ragged().sentence(error)}") from error
             # Which row it was is known only to one thread.
-            for _ in self._parsed(self.content.stream(), positions, kinds, threads=False):
+            again = TextStream(self.content.stream(), self._dialect.encoding)
+            for _ in self._parsed(again, positions, kinds, threads=False):
                 pass
             raise
 
@@ -98,33 +100,33 @@ class TextSource(ArrowSource):
         kind = self.schema.field(position).type
         return kind if pt.is_boolean(kind) else pa.float64()
 
-    def _refuse_open_quotation(self, marks: "Marks", n_rows: int) -> None:
+    def _refuse_open_quotation(self, marks: TextStream, n_rows: int) -> None:
         """Refuse a text whose last quotation mark has swallowed the rows after it."""
         # Inches (5") leave an odd number of marks too, but no row fewer than there are lines.
         swallowed = marks.n_lines - n_rows - self._skipped
-        if marks.odd and swallowed > 0 and self._dialect.encoding != "utf-16":
+        if marks.odd and swallowed > 0:
             raise DataError(
                 f"{self.path}: a quotation mark is missing: one that begins a cell never ends, and up to "
                 f"{swallowed} lines may be inside of it. Mend the quotation marks"
             )
 
     def _parsed(
-        self, stream: Any, positions: Sequence[int], kinds: Sequence[pa.DataType], threads: bool
-    ) -> Iterator[pa.RecordBatch]:
+        self, stream: TextStream, positions: Sequence[int], kinds: Sequence[pa.DataType], threads: bool
+    ) -> Generator[pa.RecordBatch, None, None]:
         ragged = Ragged()
         wanted = [_placeholder(position) for position in positions]
         unique = list(dict.fromkeys(wanted))
+        reader: Any = None
         try:
             reader = pyarrow.csv.open_csv(
-                stream,
+                stream.for_arrow(),
                 pyarrow.csv.ReadOptions(
                     use_threads=threads,
-                    encoding=self._dialect.encoding,
                     column_names=[_placeholder(j) for j in range(self._n_columns)],
                     skip_rows_after_names=self._skipped,
                     block_size=BLOCK_BYTES,
                 ),
-                parse_options(self._dialect, ragged),
+                parse_options(self._dialect, stream.called_by_arrow(ragged)),
                 convert_options(
                     self._dialect, include_columns=unique, column_types=dict(zip(wanted, kinds, strict=True))
                 ),
@@ -145,6 +147,10 @@ class TextSource(ArrowSource):
                 f"{shortened(found[3])!r}. Mend such cells (thousands separators out, one decimal mark, "
                 "missing values empty), or choose other columns with --columns"
             ) from error
+        finally:
+            # Who waits for Arrow to let go must not hold on to it.
+            reader = None
+            stream.stop()
 
     @property
     def _skipped(self) -> int:
@@ -153,64 +159,37 @@ class TextSource(ArrowSource):
     def _beginning(self, content: FileBytes, head: bytes) -> pa.RecordBatch:
         """The first block, with types as Arrow guesses them, and the names of the file."""
         dialect, ragged = self._dialect, Ragged()
+        stream = TextStream(content.stream(), dialect.encoding)
+        reader: Any = None
         try:
             reader = pyarrow.csv.open_csv(
-                content.stream(),
+                stream.for_arrow(),
                 pyarrow.csv.ReadOptions(
                     use_threads=False,
-                    encoding=dialect.encoding,
                     autogenerate_column_names=not dialect.has_header,
                     block_size=BLOCK_BYTES,
                 ),
-                parse_options(dialect, ragged),
+                parse_options(dialect, stream.called_by_arrow(ragged)),
                 convert_options(dialect),
             )
-            first = next(iter(reader), None)
+            first, schema = next(iter(reader), None), reader.schema
         except pa.ArrowInvalid as error:
             if ragged.first is not None or not only_header(head, error):
                 raise DataError(f"{content.path}: {ragged.sentence(error)}") from error
             text = head.decode(dialect.encoding).lstrip("\ufeff\r\n")
             names = next(csv.reader([text], delimiter=dialect.delimiter))
             return pa.RecordBatch.from_arrays([pa.nulls(0)] * len(names), names=names)
+        finally:
+            reader = None
+            stream.stop()
         if first is None:
-            first = pa.RecordBatch.from_arrays([pa.nulls(0)] * len(reader.schema), names=reader.schema.names)
+            first = pa.RecordBatch.from_arrays([pa.nulls(0)] * len(schema), names=schema.names)
         if not len(first):
             first = pa.RecordBatch.from_arrays([pa.nulls(0)] * first.num_columns, names=first.schema.names)
         if not dialect.has_header:
             names = [f"x{j + 1}" for j in range(first.num_columns)]
             first = pa.RecordBatch.from_arrays(first.columns, names=names)
         return first
-
-
-class Marks:
-    """A stream that counts quotation marks and lines as they are read."""
-
-    closed = False
-
-    def __init__(self, stream: pa.NativeFile) -> None:
-        self._stream, self._n_marks, self._last = stream, 0, b""
-        self.n_lines = 0
-        """Line ends, and a last line without one."""
-
-    @property
-    def odd(self) -> bool:
-        """Whether the number of quotation marks is odd."""
-        return bool(self._n_marks % 2)
-
-    def read(self, size: int = -1) -> bytes:
-        """Some bytes."""
-        data: bytes = self._stream.read(size)
-        self._n_marks += data.count(b'"')
-        self.n_lines += data.count(b"\n")
-        if not data and self._last not in (b"", b"\n"):
-            self.n_lines, self._last = self.n_lines + 1, b""
-        self._last = data[-1:] or self._last
-        return data
-
-    def close(self) -> None:
-        """Let go of the stream."""
-        self.closed = True
-        self._stream.close()
 
 
 def _placeholder(position: int) -> str:
