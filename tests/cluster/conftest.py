@@ -41,11 +41,18 @@ def cluster():
 
 
 @pytest.fixture(scope="session")
-def client(cluster):
+def connected(cluster):
     from distributed import Client
 
     with Client(cluster, set_as_default=False) as made:
         yield made
+
+
+@pytest.fixture
+def client(connected):
+    """With all workers: what a test before has killed takes a while to come back."""
+    connected.wait_for_workers(2, timeout=60)
+    return connected
 
 
 @pytest.fixture

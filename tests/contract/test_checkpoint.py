@@ -192,7 +192,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     path.write_bytes(journal.MAGIC.replace(b"1", b"2") + b"and so on")
     assert "of a format that this gaussmix does not know" in refusal(path, rows, "")
-    assert "cannot be opened" in refusal(tmp_path, rows, "")
+    assert "is no file" in refusal(tmp_path, rows, "")
     with pytest.raises(CheckpointError, match="cannot be written: No such file or directory"):
         Checkpointed(rows, tmp_path / "no" / "folder")
     Checkpointed(rows, tmp_path / "good").close()

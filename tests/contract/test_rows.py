@@ -92,7 +92,7 @@ def test_options_without_a_meaning_are_refused(tmp_path, table):
         (path, {"weights": "z"}, DataError, "no column 'z'"),
         (tmp_path / "none.csv", {}, DataError, "none.csv"),
         (f"{tmp_path}/*.parquet", {}, DataError, "no file has a name like that"),
-        ([], {}, DataError, "2D array"),
+        ([], {}, DataError, "the list is empty"),
     ]:
         with pytest.raises(kind, match=words):
             gaussmix.rows(source, **options)

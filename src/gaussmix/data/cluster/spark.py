@@ -299,7 +299,7 @@ def _is_kept(frame: DataFrame) -> bool:
 def _pieces(records: Iterator[Row], layout: Layout) -> Iterator[Piece]:
     for record in records:
         if record.refusal is not None:
-            raise pickle.loads(record.refusal)
+            raise pickle.loads(record.refusal)  # noqa: S301 - what our own tasks have pickled
         weights = None if record.weights is None else np.frombuffer(record.weights, np.float64)
         yield layout.matrix(np.frombuffer(record.cells, np.uint8)), weights
 

@@ -55,7 +55,7 @@ class Layout:
         for batch in batches:
             refusals = batch.column(3).drop_null()
             if len(refusals):
-                raise pickle.loads(refusals[0].as_py())
+                raise pickle.loads(refusals[0].as_py())  # noqa: S301 - what our own tasks have pickled
             if len(batch):
                 weights = _joined(batch.column(2)).view(np.float64) if self.weighted else None
                 yield self.matrix(_joined(batch.column(1))), weights
@@ -182,7 +182,7 @@ class Pass:
             yield _summed(rank // self.n_joined, rank, found)
 
     def _done(self, batches: Iterator[pa.RecordBatch], number: int, place: Place) -> Partial | None:
-        task: Task[Any] = pickle.loads(self.task)
+        task: Task[Any] = pickle.loads(self.task)  # noqa: S301 - what our own tasks have pickled
         tree: Tree[Any] = Tree()
         digests = None if self.places is not None else (blake2b(digest_size=16), blake2b(digest_size=16))
         n_rows, row_weight, bits = 0, 0.0, 0
@@ -221,7 +221,7 @@ def joined_up(contents: Iterator[bytes]) -> Partial:
     tree: Tree[Any] = Tree()
     counts: list[Count] = []
     for content in contents:
-        partial: Partial = pickle.loads(content)
+        partial: Partial = pickle.loads(content)  # noqa: S301 - what our own tasks have pickled
         if partial.error is not None:
             return partial
         counts += partial.counts
