@@ -10,15 +10,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
+from shards import in_shards
 
-from gaussmix.data import blocks
 from gaussmix.data.checkpoints.checkpoint import describe
 from gaussmix.errors import CheckpointError
 
-N, NAMES = 900, ["a", "b", "w"]
+pytestmark = pytest.mark.usefixtures("many_blocks")
 # The command line with passes that take their time, so that a fit is interrupted in the midst of it.
 SLOWLY = """
 import signal, sys, time
@@ -32,36 +30,6 @@ FileRows.added_up = slowly
 from gaussmix.cli.main import main
 main(sys.argv[1:])
 """
-
-
-@pytest.fixture(scope="module")
-def table():
-    """(N, 3): two features in three groups that touch, and row weights of 0 to 3."""
-    rng = np.random.default_rng(3)
-    rows = rng.normal(size=(N, 2)) + rng.integers(0, 3, N)[:, None] * [3.0, -2.0]
-    return np.column_stack([rows, rng.integers(0, 4, N)])
-
-
-@pytest.fixture
-def frame(table):
-    return pd.DataFrame(table, columns=NAMES)
-
-
-@pytest.fixture
-def plain(frame):
-    return frame[["a", "b"]]
-
-
-@pytest.fixture(autouse=True)
-def many_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_VALUES", 128)
-
-
-def in_shards(folder, frame):
-    folder.mkdir()
-    for i, (first, last) in enumerate([(0, 1), (1, 500), (500, N)]):
-        frame[first:last].to_parquet(folder / f"part-{5 * i}.parquet", index=False)
-    return folder
 
 
 def without_reading(document):

@@ -6,41 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from shards import ROWS, in_shards
 
-from gaussmix.data import blocks
-
-N, NAMES = 900, ["a", "b", "w"]
+pytestmark = pytest.mark.usefixtures("many_blocks")
 FIT = ("-k", 3, "--n-init", 1)
-
-
-@pytest.fixture(scope="module")
-def table():
-    """(N, 3): two features in three groups that touch, and row weights of 0 to 3."""
-    rng = np.random.default_rng(3)
-    rows = rng.normal(size=(N, 2)) + rng.integers(0, 3, N)[:, None] * [3.0, -2.0]
-    return np.column_stack([rows, rng.integers(0, 4, N)])
-
-
-@pytest.fixture
-def frame(table):
-    return pd.DataFrame(table, columns=NAMES)
-
-
-@pytest.fixture
-def plain(frame):
-    return frame[["a", "b"]]
-
-
-@pytest.fixture(autouse=True)
-def many_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_VALUES", 128)
-
-
-def in_shards(folder, frame):
-    folder.mkdir()
-    for i, (first, last) in enumerate([(0, 1), (1, 500), (500, N)]):
-        frame[first:last].to_parquet(folder / f"part-{5 * i}.parquet", index=False)
-    return folder
 
 
 def fitted(run, *arguments):
@@ -120,10 +89,10 @@ def test_assignments_and_predictions_go_to_parquet_or_csv_in_blocks(run, tmp_pat
             outputs[memory, suffix] = read(predict_to)
             assert read(fit_to).equals(outputs[memory, suffix])
         assert (tmp_path / "p0.csv").read_bytes() == (tmp_path / f"p{memory}.csv").read_bytes()
-    assert pq.read_metadata(tmp_path / "p0.parquet").num_rows == N
+    assert pq.read_metadata(tmp_path / "p0.parquet").num_rows == ROWS
     found = outputs["0", "parquet"]
     assert found.equals(outputs["1GB", "parquet"])
-    assert found["row"].tolist() == list(range(1, N + 1))
+    assert found["row"].tolist() == list(range(1, ROWS + 1))
     assert list(found.columns[-2:]) == ["log_density", "unexplained"]
     pd.testing.assert_frame_equal(outputs["0", "csv"], found, check_dtype=False, rtol=1e-14)
 
@@ -148,8 +117,8 @@ def test_rows_left_out_keep_their_numbers(run, tmp_path, plain):
         assert done.code == 0, done.err
         said[memory] = "2 of 900 rows have missing values and were left out" in done.err
         numbers = pd.read_csv(out)["row"].tolist()
-        assert len(numbers) == N - 2
-        assert (numbers[:2], numbers[-1]) == ([1, 3], N), memory
+        assert len(numbers) == ROWS - 2
+        assert (numbers[:2], numbers[-1]) == ([1, 3], ROWS), memory
     assert all(said.values())
     done = run("fit", tmp_path / "t.parquet", *FIT, "--memory", "0")
     assert done.code == 3
