@@ -6,7 +6,8 @@ NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp
 # Tools that pip put into .venv, such as cmake, come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-reference sanitize neon wheel lint types format docs bench fuzz soak clean
+.PHONY: help setup demo test test-reference sanitize sanitize-python neon wheel lint types format docs bench fuzz soak \
+	mutants clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -48,6 +49,19 @@ sanitize: $(READY) ## the native tests under address, undefined-behaviour and th
 		cmake --build build/$$kind --parallel && build/$$kind/kernel_test || exit 1; \
 	done
 
+# The interpreter knows nothing of sanitizers: their libraries are loaded before it. What it never frees are no leaks.
+SANITIZED := build/sanitized
+SANITIZERS = $(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so.6)
+sanitize-python: $(READY) ## the kernel under sanitizers in the tests that compare it with the readable one; EVERY=1 for all
+	rm -rf $(SANITIZED) && $(BIN)/python -m venv $(SANITIZED)
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> $$($(SANITIZED)/bin/python -c 'import site; print(site.getsitepackages()[0])')/needed.pth
+	$(SANITIZED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps . \
+		--config-settings=cmake.build-type=RelWithDebInfo --config-settings=install.strip=false \
+		"--config-settings=cmake.define.CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 GAUSSMIX_TESTS_EVERY=$(or $(EVERY),20) \
+		$(SANITIZED)/bin/python -m pytest -q -p no:cacheprovider tests/contract/test_native_kernel.py tests/contract/test_blocks.py
+
 neon: $(READY)   ## the native tests for 64-bit ARM, cross-compiled and emulated (needs g++-aarch64-linux-gnu, qemu-user)
 	cmake -S native -B build/aarch64 -DGAUSSMIX_TESTS=ON -DGAUSSMIX_WARNINGS_AS_ERRORS=ON \
 		-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
@@ -86,6 +100,10 @@ fuzz: $(READY)   ## fuzz model files, CSV, options and fits: SECONDS= each, FITS
 
 soak: $(READY)   ## mixed use for SECONDS= (an hour), and whether memory stays flat
 	$(BIN)/python tests/threads/soak.py --seconds $(or $(SECONDS),3600)
+
+mutants: $(READY) ## how many of SAMPLE= changes to learning/ and model/ the tests notice; SEED=
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1 coverage
+	$(BIN)/python -m tests.mutation.run --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1)
 
 clean:           ## remove .venv and caches
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

