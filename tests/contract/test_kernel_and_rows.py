@@ -163,7 +163,7 @@ def test_float32_rows_are_accumulated_in_float64():
 
 
 def test_memory_does_not_grow_with_rows():
-    """No N x K array: the peak beyond the data is the same for ten times the rows."""
+    """No N x K array, of 80 MB: the peak beyond the data is the same for ten times the rows."""
     import tracemalloc
 
     mixture = mixture_of(FAMILIES[0], 20, 2)
@@ -174,7 +174,8 @@ def test_memory_does_not_grow_with_rows():
         reference.expected_sums(rows, None, mixture.components, ScatterKind.FULL)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0] < 10e6
+    # What threads of other tests ask for is counted too.
+    assert peaks[1] < peaks[0] + 1e6 < 10e6
 
 
 def test_far_rows_have_shares_and_not_nan():

@@ -10,9 +10,8 @@ from faulty import ENDED, MEMORY, NOTHING, THREAD, fault, well_told
 
 # Bytes from which on memory is refused: smaller pieces are mostly Python's own.
 SMALLEST = 4096
-# Beyond what the process has when it begins, in bytes. With less, Python's own threads may die before they
-# say that they have begun, which who started them waits for.
-LIMITS = [*(1 << i for i in range(16, 27, 2)), 1 << 27]
+# Beyond what the process has when it begins, in bytes.
+LIMITS = [0, 1 << 15, *(1 << i for i in range(16, 29))]
 # Who must take a refusal well: Python, and what is compiled here.
 ANSWERABLE = ("libpython", "python", "_native")
 # Libraries that end the process where they get no memory, or ask for it for ever, and how they do it: by an

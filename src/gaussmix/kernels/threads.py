@@ -1,5 +1,6 @@
 """How many threads compute: BLAS on one, for the same bits on any machine; the compiled kernel on all."""
 
+import mmap
 import os
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from gaussmix.errors import SettingsError
 
 # Rows are cut into at most so many blocks (native/src/kernel.cpp), so that more threads have no work.
 MOST_THREADS = 64
+# Of address space: a stack, and what the C library keeps for a thread of its own.
+THREAD_BYTES = 1 << 27
 
 
 @contextmanager
@@ -67,6 +70,18 @@ class _Gate:
 _GATE = _Gate()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_GATE.let_go)
+
+
+def room_for_threads() -> bool:
+    """Whether threads would get memory.
+
+    One that gets none dies before it says that it has begun, which Python waits for, for ever.
+    """
+    try:
+        with mmap.mmap(-1, THREAD_BYTES):
+            return True
+    except (OSError, MemoryError):
+        return False
 
 
 @cache

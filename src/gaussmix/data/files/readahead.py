@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from gaussmix.kernels.threads import room_for_threads
+
 # Blocks that are being made, or are ready, beside the one that is computed with.
 AHEAD = 2
 
@@ -18,6 +20,9 @@ def read_ahead(items: Generator[T, None, None], ahead: int = AHEAD) -> Generator
 
     When the consumer stops, by an error or Ctrl-C too, the thread ends after the item that it is making.
     """
+    if not room_for_threads():
+        yield from items
+        return
     waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(1, thread_name_prefix="gaussmix-reader")
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from gaussmix.kernels.threads import compute_threads, thread_count
+from gaussmix.kernels.threads import compute_threads, room_for_threads, thread_count
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -41,7 +41,7 @@ class Crew:
         """
         n_threads = thread_count()
         n_workers = min(n_threads, len(tasks))
-        if n_workers <= 1:
+        if n_workers <= 1 or not room_for_threads():
             return [work(task) for task in tasks]
 
         def alone(task: Task) -> Done:
