@@ -59,8 +59,9 @@ sanitize-python: $(READY) ## the kernel under sanitizers in the tests that compa
 	$(SANITIZED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps . \
 		--config-settings=cmake.build-type=RelWithDebInfo --config-settings=install.strip=false \
 		"--config-settings=cmake.define.CMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 GAUSSMIX_TESTS_EVERY=$(or $(EVERY),20) \
-		$(SANITIZED)/bin/python -m pytest -q -p no:cacheprovider tests/contract/test_native_kernel.py tests/contract/test_blocks.py
+	LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 GAUSSMIX_TESTS_EVERY=$(or $(EVERY),10) \
+		$(SANITIZED)/bin/python -m pytest -q -p no:cacheprovider tests/contract/test_native_kernel.py \
+		tests/contract/test_blocks.py tests/contract/test_climbers.py tests/contract/test_precision.py
 
 neon: $(READY)   ## the native tests for 64-bit ARM, cross-compiled and emulated (needs g++-aarch64-linux-gnu, qemu-user)
 	cmake -S native -B build/aarch64 -DGAUSSMIX_TESTS=ON -DGAUSSMIX_WARNINGS_AS_ERRORS=ON \

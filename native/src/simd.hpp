@@ -35,6 +35,8 @@ template <typename Element> struct VectorOf {
 template <typename Real> using Vec = typename VectorOf<Real>::type;
 template <typename Real> using Int = std::conditional_t<sizeof(Real) == 8, int64_t, int32_t>;
 template <typename Real> using IntVec = typename VectorOf<Int<Real>>::type;
+// What may wrap around, as bits of numbers that are thrown away do.
+template <typename Real> using BitVec = typename VectorOf<std::make_unsigned_t<Int<Real>>>::type;
 
 template <typename Real> inline Vec<Real> load(const Real *from) {
     Vec<Real> v;
@@ -194,7 +196,7 @@ inline Vec<double> exp_nonpositive(Vec<double> x) {
     p = p * r + 1.0;
     p = p * r + 1.0;
     // The integer n stands in the low bits of `shifted`; moved to the exponent it is 2^n.
-    const Vec<double> scaled = (Vec<double>)((IntVec<double>)p + ((IntVec<double>)shifted << 52));
+    const Vec<double> scaled = (Vec<double>)((BitVec<double>)p + ((BitVec<double>)shifted << 52));
     return x < -708.0 ? Vec<double>{} : scaled;
 }
 
@@ -213,7 +215,7 @@ inline Vec<float> exp_nonpositive(Vec<float> x) {
     p = p * r + 0.5F;
     p = p * r + 1.0F;
     p = p * r + 1.0F;
-    const Vec<float> scaled = (Vec<float>)((IntVec<float>)p + ((IntVec<float>)shifted << 23));
+    const Vec<float> scaled = (Vec<float>)((BitVec<float>)p + ((BitVec<float>)shifted << 23));
     return x < -87.0F ? Vec<float>{} : scaled;
 }
 
