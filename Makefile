@@ -29,7 +29,9 @@ test: $(READY)   ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # What tests of files, pages and faults do hardly depends on the kernel, and takes long with this one.
-ELSEWHERE := $(foreach folder,cli cluster docs faults nasty/test_inputs_cli.py report threads,--ignore tests/$(folder))
+ELSEWHERE := $(foreach path,cli cluster docs faults fuzz report threads nasty/test_inputs_cli.py nasty/test_kill.py \
+	nasty/test_text_at_exit.py nasty/test_untrusted.py nasty/test_streamed_* contract/test_checkpoint* \
+	contract/test_file_rows.py,--ignore-glob 'tests/$(path)')
 test-reference: $(READY) ## the tests of numbers with the NumPy kernel; ELSEWHERE= for all
 	GAUSSMIX_KERNEL=reference $(BIN)/python -m pytest -n auto $(ELSEWHERE)
 
