@@ -94,6 +94,25 @@ def resumed(run, folder):
     return without_reading(done.json), json.loads((folder / "resumed.json").read_text())
 
 
+def test_what_a_checkpoint_holds_is_shown(run, tmp_path, plain):
+    in_shards(tmp_path / "shards", plain)
+    done = run(*arguments_of(tmp_path))
+    assert done.code == 0, done.err
+    shown = run("show", tmp_path / "c", "--json").json
+    assert shown["schema"] == "gaussmix-checkpoint"
+    assert shown["n_passes"] == passes_in(tmp_path / "c") > len(shown["log_likelihoods"]) > 30
+    assert (shown["damage"], shown["settings"]["n_components"]) == ("", "3")
+    whole = (tmp_path / "c").read_bytes()
+    (tmp_path / "c").write_bytes(whole[:-1])
+    said = run("show", tmp_path / "c")
+    assert said.code == 0
+    assert f"a checkpoint of {shown['n_passes'] - 1} passes" in said.out
+    assert f"highest {max(shown['log_likelihoods']):.6f}" in said.out
+    assert "after that: " in said.out
+    (tmp_path / "c").write_bytes(whole[:40])
+    assert run("show", tmp_path / "c").code == 3
+
+
 def test_after_ctrl_c_a_fit_says_how_to_go_on_and_ends_with_the_same_bits(
     run, tmp_path, slow_fit, monkeypatch
 ):

@@ -8,16 +8,15 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from cutting import ODD, QUICK, assert_alike, assert_same_bits, cut, with_value
-from readers import Part, set_variable
+from cutting import QUICK, assert_alike, assert_same_bits, cut, with_value
+from readers import set_variable
 
 from gaussmix.data import blocks
 from gaussmix.data.cluster import dask as dask_rows
-from gaussmix.data.cluster.dask import DaskRows, labels, log_density, shares
+from gaussmix.data.cluster.dask import DaskRows
 from gaussmix.data.memory import MemoryRows
 from gaussmix.data.tasks import TakeAll
 from gaussmix.errors import (
-    DataError,
     DegenerateComponentError,
 )
 from gaussmix.kernels.threads import thread_count
@@ -189,49 +188,6 @@ def test_a_fingerprint_is_of_the_numbers_and_not_of_names(alone, groups, group_w
         DaskRows.of(cut(groups.astype(np.float32))),
     ]
     assert len({first, *(rows.fingerprint for rows in others)}) == 6
-
-
-# Scores
-
-
-@pytest.mark.parametrize("noise", [False, True])
-def test_scores_of_arrays_are_lazy_and_those_of_memory(alone, groups, noise):
-    mixture = search(MemoryRows(groups), FitSettings(3, "full", n_init=1, noise=noise)).mixture
-    array = cut(groups)
-    for lazy, expected in [
-        (labels(mixture, array), mixture.labels(groups)),
-        (shares(mixture, array), mixture.shares(groups)),
-        (log_density(mixture, array), mixture.log_density(groups)),
-    ]:
-        assert isinstance(lazy, da.Array)
-        assert lazy.shape == expected.shape
-        assert lazy.chunks[0] == ODD
-        assert lazy.dtype == expected.dtype
-        assert np.array_equal(lazy.compute(), expected)
-    assert np.array_equal(labels(mixture, array)[700:703].compute(), mixture.labels(groups[700:703]))
-
-
-def test_scores_of_frames_are_by_name_and_work_on_clusters(client, frame, groups):
-    mixture = search(MemoryRows(groups), QUICK).mixture
-    lazy = labels(mixture, frame[["c", "b", "weight", "a"]], ["a", "b", "c"])
-    assert np.isnan(lazy.shape[0])
-    assert np.array_equal(client.compute(lazy).result(), mixture.labels(groups))
-    with pytest.raises(DataError, match="X has 5 features, but the mixture has 3"):
-        labels(mixture, frame)
-
-
-def test_a_missing_value_is_found_when_scores_are_asked_for(alone, groups):
-    mixture = search(MemoryRows(groups), QUICK).mixture
-    lazy = labels(mixture, cut(with_value(groups, 710, 1, np.nan)))
-    with pytest.raises(DataError, match=r"partition 3: .*row 8, column 'x2'"):
-        lazy.compute()
-
-
-def test_any_function_of_rows_can_be_mapped(client, written, groups):
-    rows = DaskRows.of([Part(path) for path in written], client=client)
-    found = rows.map_rows(np.negative, width=3)
-    assert found.chunks == ((1500, 1100, 1400), (3,))
-    assert np.array_equal(client.compute(found).result(), -groups)
 
 
 # Without dask

@@ -107,6 +107,17 @@ def test_rows_that_were_kept_on_a_worker_that_is_killed_are_loaded_again(client,
         assert workers - set(client.run(os.getpid).values())
 
 
+def test_a_user_can_have_rows_kept(client, groups, tmp_path):
+    path = tmp_path / "t.npy"
+    np.save(path, groups)
+    for source in (cut(groups), str(path)):
+        expected = gaussmix.rows(source, dask=client).covariance()
+        with gaussmix.rows(source, dask=client, persist=True) as kept:
+            if isinstance(source, str):
+                path.unlink()
+            assert np.array_equal(kept.covariance(), expected)
+
+
 def test_a_partition_that_kills_all_who_touch_it_is_said(cluster, client, written, tmp_path):
     rows = DaskRows.of([Murderous(path, armed=str(tmp_path)) for path in written[:1]], client=client)
     (tmp_path / "on").touch()

@@ -84,6 +84,8 @@ def test_options_without_a_meaning_are_refused(tmp_path, table):
         (table, {"weights": "w"}, DataKindError, "an array has no column names"),
         (table, {"dask": "tcp://127.0.0.1:9"}, SettingsError, "dask= is for files"),
         (table, {"drop_missing": True}, SettingsError, "is for files"),
+        (table, {"persist": True}, SettingsError, "for rows that workers of dask load"),
+        (path, {"persist": True}, SettingsError, "say where they are with dask="),
         (frame, {"columns": ["a", "z"]}, DataError, "no column 'z'; the columns are a, b, c, w"),
         (frame, {"weights": "z"}, DataError, "no column 'z'"),
         (frame[["a", "a"]], {}, DataError, "two columns have one name"),

@@ -19,7 +19,7 @@ from gaussmix.data.files import sources
 from gaussmix.data.files.filebytes import FileBytes
 from gaussmix.data.files.filerows import FileRows
 from gaussmix.data.files.kinds import opened_source
-from gaussmix.data.files.opening import bytes_in_memory, open_rows, parts
+from gaussmix.data.files.opening import open_rows, parts
 from gaussmix.data.files.tables import read_table
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError
@@ -142,13 +142,11 @@ def test_a_bomb_is_streamed_in_little_memory(tmp_path):
 def test_a_text_that_is_larger_than_it_looks_is_not_held_in_memory(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1.5,2.5\n" * 300_000))
-    assert 0.5 < bytes_in_memory(path) / (300_000 * 2 * 8) < 2.0
     assert isinstance(open_rows(path, memory=1 << 20), FileRows)
     assert isinstance(open_rows(path, memory=1 << 24), MemoryRows)
     # Lines that are long at first: the guess is wrong, and what is read tells.
     short, path = b"1,2\n" * 300_000, tmp_path / "t.csv"
     path.write_bytes(b"a,b\n" + b"1.000000000000000000000000000000000,2\n" * 10_000 + short)
-    assert bytes_in_memory(path) < 1_000_000
     rows = open_rows(path, memory=2_000_000)
     assert isinstance(rows, FileRows)
     assert rows.summary.n_rows == 310_000

@@ -10,7 +10,8 @@ from streamed import stream
 
 from gaussmix.data import blocks
 from gaussmix.data.files import csvfile, textfile
-from gaussmix.data.files.opening import bytes_in_memory, open_rows
+from gaussmix.data.files.filerows import FileRows
+from gaussmix.data.files.opening import open_rows
 from gaussmix.data.files.tables import read_table
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError
@@ -151,7 +152,9 @@ def test_what_is_in_memory_and_what_is_streamed_say_the_same(csv):
 
 
 def test_text_is_measured_without_text_columns(csv):
-    assert bytes_in_memory(csv("a,name\n1,x\n2,y\n")) == 16
+    path = csv("a,name\n" + "1,x\n2,y\n" * 50)
+    assert isinstance(open_rows(path, memory=100 * 8), MemoryRows)
+    assert isinstance(open_rows(path, memory=100 * 8 - 1), FileRows)
     assert csvfile.BLOCK_BYTES == textfile.BLOCK_BYTES
 
 

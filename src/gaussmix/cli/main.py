@@ -24,7 +24,7 @@ COMMANDS = {
     "compare": "Set two fitted models side by side.",
     "plot": "Draw a fitted model and rows (PNG, SVG, PDF).",
     "report": "Write one HTML file that plays a fit back.",
-    "show": "Describe a fitted model in words and a table.",
+    "show": "Describe a fitted model, or how far a checkpoint has come.",
 }
 
 

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 import click
 from numpy.typing import NDArray
 
-from gaussmix.cli.options import say, table_from
+from gaussmix.cli.options import say
 from gaussmix.data.blocked import BlockedRows
-from gaussmix.data.files.opening import bytes_in_memory, open_rows, parts
+from gaussmix.data.files.opening import open_rows, parts
 from gaussmix.data.files.room import memory_to_use, size_of
-from gaussmix.data.files.shards import several
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import SettingsError
 
@@ -99,11 +98,6 @@ def opened(options: dict[str, Any], columns: list[str] | None = None) -> Iterato
             yield Opened(cluster, cluster.notes)
         return
     limit = memory_to_use() if options["memory"] is None else size_of(options["memory"], "--memory")
-    one_table = weights is None and not options["untrusted"] and not several(data) and data != "-"
-    if one_table and bytes_in_memory(data, columns) <= limit:
-        table = table_from(data, None if columns is None else ",".join(columns), drop)
-        yield Opened(MemoryRows(table.matrix, None, table.feature_names), table.notes, table.row_numbers)
-        return
     rows = open_rows(
         data,
         columns=columns,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.checkpoints.checkpoint import noted
 from gaussmix.data.checks import rounds
-from gaussmix.data.files.columns import CATEGORIES, pandas_categories, rounded_integers, shortened
+from gaussmix.data.files.columns import CATEGORIES, DATES, pandas_categories, rounded_integers, shortened
 from gaussmix.data.files.room import size_of
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError, DataKindError, SettingsError
@@ -150,6 +150,7 @@ def rows(
     memory: int | str | None = None,
     spool: bool = True,
     dask: Any = None,
+    persist: bool = False,
     untrusted: bool = False,
 ) -> BlockedRows:
     """Rows to fit, wherever they live.
@@ -175,6 +176,8 @@ def rows(
         parsed again on each pass.
     dask : str, cluster or distributed.Client, optional
         Where workers are: they read the files themselves, and each pass fetches only sums.
+    persist : bool, default False
+        Whether workers of dask keep their rows in memory, instead of loading them again on every pass.
     untrusted : bool, default False
         Whether files may be made to do harm: a process of its own, with limits on memory, time and disk,
         then reads them once into a temporary file of numbers (docs/security.md).
@@ -203,14 +206,16 @@ def rows(
     if isinstance(columns, str) and kind != "pyspark":
         columns = [columns]
     if _are_paths(source):
-        return _of_files(source, columns, weights, drop_missing, memory, spool, dask, untrusted)
+        return _of_files(source, columns, weights, drop_missing, memory, spool, dask, persist, untrusted)
     if drop_missing or untrusted:
         name = "drop_missing" if drop_missing else "untrusted"
         raise SettingsError(f"{name}=True is for files, and not for an array or a frame")
     if kind in ("dask", "dask_expr"):
         from gaussmix.data.cluster.dask import DaskRows
 
-        return DaskRows.of(source, columns=columns, weights=weights, client=dask)
+        return DaskRows.of(source, columns=columns, weights=weights, client=dask, persist=persist)
+    if persist:
+        raise SettingsError("persist=True is for rows that workers of dask load")
     if dask is not None:
         raise SettingsError(
             "dask= is for files, which workers read themselves, and for dask's own arrays and dataframes: "
@@ -240,6 +245,7 @@ def _of_files(
     memory: int | None,
     spool: bool,
     dask: Any,
+    persist: bool,
     untrusted: bool,
 ) -> BlockedRows:
     from gaussmix.data.files.opening import open_rows, parts
@@ -252,11 +258,15 @@ def _of_files(
     if untrusted and dask is not None:
         raise SettingsError("untrusted=True is for files that are read here, not by dask's workers")
     if dask is None:
+        if persist:
+            raise SettingsError(
+                "persist=True is for rows that workers of dask load: say where they are with dask="
+            )
         return open_rows(source, **given, memory=memory, spool=spool, untrusted=untrusted)
     from gaussmix.data.cluster.dask import DaskRows
 
     found = parts(source, **given)
-    return DaskRows.of(found, feature_names=found[0].feature_names, client=dask)
+    return DaskRows.of(found, feature_names=found[0].feature_names, client=dask, persist=persist)
 
 
 def rows_of(source: Any, columns: Any = None) -> BlockedRows:
@@ -322,7 +332,7 @@ def _why_no_numbers(frame: Any, key: Any, column: NDArray[Any]) -> str | None:
     if key in of_arrow or hasattr(getattr(frame[key], "dtype", None), "categories"):
         return CATEGORIES
     if column.dtype.kind in "mM":
-        return "holds dates or times (subtract a reference date and divide by a unit first)"
+        return DATES
     if column.dtype.kind in "US":
         return "is text"
     if column.dtype.kind != "O":

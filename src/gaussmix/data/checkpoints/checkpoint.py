@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -294,6 +294,10 @@ class Description:
     settings: dict[str, str]
     damage: str
     """What is wrong after the last sound pass; empty if nothing is."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as `gaussmix show --json` prints it."""
+        return {"schema": "gaussmix-checkpoint", "schema_version": 1, **asdict(self)}
 
 
 def describe(path: str | Path) -> Description:

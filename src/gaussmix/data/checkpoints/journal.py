@@ -207,6 +207,16 @@ class Journal:
         self._end += len(raw)
 
 
+def is_journal(path: str | Path) -> bool:
+    """Whether a file begins as a journal of some version does; not if it cannot be read."""
+    # What is read from a pipe is gone.
+    with contextlib.suppress(OSError, ValueError):
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                return file.read(len(MAGIC)).startswith(MAGIC[:-2])
+    return False
+
+
 def read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], int]:
     """The header of a journal, and where its records begin.
 

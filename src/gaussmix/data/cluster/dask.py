@@ -18,24 +18,21 @@ import numpy as np
 from gaussmix.errors import DataError
 
 try:
-    import dask.array
+    import dask  # noqa: F401
     import distributed  # noqa: F401
 except ImportError as missing:
     raise DataError('rows in dask need dask: pip install "gaussmix[dask]"') from missing
-
-from dask.highlevelgraph import HighLevelGraph
 
 from gaussmix.data.blocked import BlockedRows
 from gaussmix.data.blocks import Block, T, Task
 from gaussmix.data.checks import HEAVIEST, LIGHTEST, refuse_unusable_columns
 from gaussmix.data.cluster.dask_client import Graph, Runner, runner_for
 from gaussmix.data.cluster.dask_parts import Partitions, partitions_of, with_places
-from gaussmix.data.cluster.dask_work import Apply, FirstLook, Keep, PartFacts, Partial, Work, fetch, together
+from gaussmix.data.cluster.dask_work import FirstLook, Keep, PartFacts, Partial, Work, fetch, together
 from gaussmix.data.files.columns import rounded_integers, rows_left_out
 from gaussmix.data.tasks import Extent, Measure
 from gaussmix.errors import DataWarning, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
-from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
 # Sums that one task adds up: a power of two, so that the tree is the same as in one piece.
@@ -196,17 +193,6 @@ class DaskRows(BlockedRows):
             "weights, covariances), or a fitted mixture to start from"
         )
 
-    def map_rows(self, function: Any, dtype: Any = np.float64, width: int | None = None) -> Any:
-        """Apply a function of rows (n, D) -> (n,) or (n, width), when the result is asked for.
-
-        Returns
-        -------
-        dask.array.Array
-            (N,) or (N, width), with a chunk for each partition.
-        """
-        self._looked()
-        return mapped(self._partitions, function, dtype, width)
-
     def _looked(self, measure: Measure | None = None) -> tuple[Measure, Extent, tuple[PartFacts, ...]]:
         """What the first pass found."""
         if self._first_look is None:
@@ -291,65 +277,6 @@ class DaskRows(BlockedRows):
         if found.problem is not None:
             raise found.problem
         return found
-
-
-def mapped(partitions: Partitions, function: Any, dtype: Any, width: int | None = None) -> Any:
-    """Apply a function (n, D) -> (n,) or (n, width) to partitions: a dask array, computed when asked for."""
-    name = f"gaussmix-rows-{uuid.uuid4().hex}"
-    graph: dict[Any, Any] = {**partitions.graph, f"{name}-function": function}
-    flat = () if width is None else (0,)
-    for i, (work, handed) in enumerate(zip(partitions.work, partitions.handed, strict=True)):
-        graph[(name, i, *flat)] = (Apply(work, width, dtype), f"{name}-function", *handed)
-    lengths = partitions.lengths or (float("nan"),) * len(partitions)
-    chunks = (lengths,) if width is None else (lengths, (width,))
-    layers = HighLevelGraph.from_collections(name, graph, dependencies=())
-    array: Any = dask.array.Array
-    return array(layers, name, chunks, dtype=dtype)
-
-
-def labels(mixture: Mixture, collection: Any, columns: Sequence[str] | None = None) -> Any:
-    """The likeliest component of each row of a collection, counted from 0, or -1 for noise.
-
-    Parameters
-    ----------
-    mixture : Mixture
-    collection : dask array (N, D), dask dataframe, or sequence of parts
-    columns : sequence of str, optional
-        D columns of a dataframe; all that are numbers by default.
-
-    Returns
-    -------
-    dask.array.Array
-        (N,), int32, computed when it is asked for; its chunks are known where the collection's are.
-
-    Raises
-    ------
-    DataError
-        If it has not D columns.
-    """
-    return mapped(_fitting(mixture, collection, columns), mixture.labels, np.int32)
-
-
-def shares(mixture: Mixture, collection: Any, columns: Sequence[str] | None = None) -> Any:
-    """Responsibilities of each row, as `labels` does: (N, K), with noise (N, K + 1), noise last."""
-    width = mixture.n_components + (mixture.noise is not None)
-    return mapped(_fitting(mixture, collection, columns), mixture.shares, np.float64, width)
-
-
-def log_density(mixture: Mixture, collection: Any, columns: Sequence[str] | None = None) -> Any:
-    """Log density of each row, noise included, as `labels` does: (N,)."""
-    return mapped(_fitting(mixture, collection, columns), mixture.log_density, np.float64)
-
-
-def _fitting(mixture: Mixture, collection: Any, columns: Sequence[str] | None) -> Partitions:
-    partitions = partitions_of(collection, columns)
-    if len(partitions.names) != mixture.n_features:
-        raise DataError(
-            f"X has {len(partitions.names)} features, but the mixture has {mixture.n_features} features"
-        )
-    # Found out here, and not once for each partition.
-    _ = mixture.components
-    return partitions
 
 
 def _is_small(task: Any) -> bool:

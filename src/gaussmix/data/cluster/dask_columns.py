@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gaussmix.data.files.columns import CATEGORIES, position_of, shortened, why_not_numbers
+from gaussmix.data.files.columns import CATEGORIES, DATES, position_of, shortened, why_not_numbers
 from gaussmix.errors import DataError, DataKindError, DataWarning
 
 FRAME = "the dask dataframe"
@@ -100,7 +100,7 @@ def _why_not(meta: Any, position: int) -> str | None:
     if isinstance(dtype, pd.ArrowDtype):
         return why_not_numbers(FRAME, _Declared(pa.schema([("it", dtype.pyarrow_dtype)])), 0, "it")
     if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype) or dtype.kind in "mM":
-        return "holds dates or times (subtract a reference date and divide by a unit first)"
+        return DATES
     if isinstance(dtype, pd.StringDtype):
         return "is text"
     if isinstance(dtype, pd.SparseDtype):

@@ -30,8 +30,6 @@ class Partitions:
     handed: tuple[tuple[Hashable, ...], ...]
     """For each, the keys of what its work is given: its rows, and perhaps their weights."""
     work: tuple[Work, ...]
-    lengths: tuple[int, ...] | None
-    """How many rows each has, where that is known without loading any."""
     notes: tuple[str, ...] = ()
     """What was left out."""
     kept: bool = False
@@ -124,7 +122,7 @@ def _of_array(
         graph, handed = graph | more, list(zip(keys, of_weights, strict=True))
     places = [f"partition {i}" for i in range(len(keys))]
     work = tuple(Work(place, every, 1.0, Load(place, every, None, False)) for place in places)
-    return Partitions(every, graph, tuple(handed), work, tuple(map(int, heights)) if known else None)
+    return Partitions(every, graph, tuple(handed), work)
 
 
 def _of_frame(frame: Any, columns: Sequence[str] | None, weights: Any) -> Partitions:
@@ -145,7 +143,7 @@ def _of_frame(frame: Any, columns: Sequence[str] | None, weights: Any) -> Partit
     single = all(kind == np.float32 for kind in kinds)
     places = [f"partition {i}" for i in range(len(keys))]
     work = tuple(Work(place, features, 1.0, Load(place, features, tuple(labels), single)) for place in places)
-    return Partitions(features, graph, tuple(handed), work, None, tuple(notes))
+    return Partitions(features, graph, tuple(handed), work, tuple(notes))
 
 
 def _of_parts(
@@ -160,9 +158,8 @@ def _of_parts(
         raise DataError("parts of files do not say what their columns are called: pass feature_names")
     every = tuple(map(str, names))
     work = tuple(Work(_place(part, i), every, 1.0, source=part) for i, part in enumerate(parts))
-    # What parts say of their lengths may include rows that are left out.
     notes = tuple(getattr(parts[0], "notes", ()))
-    return Partitions(every, {}, ((),) * len(parts), work, None, notes)
+    return Partitions(every, {}, ((),) * len(parts), work, notes)
 
 
 def _place(part: Any, i: int) -> str:
@@ -214,12 +211,11 @@ def _position(name: str, names: Sequence[str]) -> int:
 
 def with_places(partitions: Partitions, facts: Sequence[PartFacts]) -> Partitions:
     """The same, each of which knows what it holds, and how many rows of what weight come before it."""
-    lengths = tuple(fact.n_rows for fact in facts)
-    first = accumulate(lengths, initial=0)
+    first = accumulate((fact.n_rows for fact in facts), initial=0)
     passed = accumulate((fact.row_weight for fact in facts), initial=0.0)
     seen = accumulate((fact.seen for fact in facts), initial=0)
     work = tuple(
         replace(one, first=before, passed=weight, seen=read, n_rows=fact.n_rows, bits=fact.bits)
         for one, fact, before, weight, read in zip(partitions.work, facts, first, passed, seen, strict=False)
     )
-    return replace(partitions, work=work, lengths=lengths)
+    return replace(partitions, work=work)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 import gaussmix
 from gaussmix import kernels
@@ -289,34 +288,6 @@ class Kept:
     def blocks(self) -> Iterator[Block]:
         """As they were read."""
         yield from self.held
-
-
-@dataclass(frozen=True, eq=False)
-class Apply:
-    """Calls a function (n, D) -> (n,) or (n, W) with the rows of a partition."""
-
-    work: Work
-    width: int | None
-    """W."""
-    dtype: Any
-
-    def __call__(self, function: Any, data: Any = None, weights: Any = None) -> NDArray[Any]:
-        """Its results in order.
-
-        Raises
-        ------
-        DataError
-            If a value is missing or infinite.
-        """
-        found = []
-        with as_a_worker():
-            for block in self.work.blocks(data, weights):
-                if len(block.matrix):
-                    _refuse(self.work.place, self.work.names, replace(block, weights=None))
-                    found.append(np.asarray(function(block.matrix), dtype=self.dtype))
-        if not found:
-            return np.empty((0,) if self.width is None else (0, self.width), dtype=self.dtype)
-        return np.concatenate(found)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql import types as st
 
+from gaussmix.data.files.columns import DATES
 from gaussmix.errors import DataError, DataKindError
 
 LISTED = 12
@@ -93,7 +94,7 @@ def _not_numbers(kind: st.DataType) -> str | None:
     if isinstance(kind, st.StringType):
         return "is text (cast it, if it holds numbers; of categories, fit each by itself)"
     if isinstance(kind, st.DateType | st.TimestampType | st.TimestampNTZType):
-        return "holds dates or times (subtract a reference date and divide by a unit first)"
+        return DATES
     return f"holds values of type {kind.simpleString()}"
 
 

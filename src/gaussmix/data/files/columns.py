@@ -25,6 +25,7 @@ LONGEST = 1000
 CATEGORIES = (
     "holds categories (cast it to numbers if it measures something; of true categories, fit each by itself)"
 )
+DATES = "holds dates or times (subtract a reference date and divide by a unit first)"
 HALF_NOTE = "float16 columns carry 3 digits; computing with more adds none"
 
 
@@ -135,7 +136,7 @@ def why_not_numbers(path: str, source: Any, position: int, name: str) -> str | N
     if pt.is_null(kind):
         return "is missing in every row"
     if pt.is_temporal(kind):
-        return "holds dates or times (subtract a reference date and divide by a unit first)"
+        return DATES
     if pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind):
         return _why_text(path, source, position, name)
     return f"holds values of type {kind}"

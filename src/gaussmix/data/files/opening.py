@@ -106,24 +106,6 @@ def whole_rows(
     return _rows(sources, choose(sources, columns, None), drop_missing, False, untold)
 
 
-def bytes_in_memory(source: Source, columns: Sequence[str] | None = None, weights: str | None = None) -> int:
-    """About how many bytes the numbers of files take in memory (N x D x 8), without reading them.
-
-    Parquet, .npy and Arrow files tell; of text the size and the first rows do.
-
-    Raises
-    ------
-    DataError
-        If there are no such files or columns, or one is a stream, which would be used up.
-    """
-    for path in shards_of(source):
-        with naming(path):
-            if is_stream(path):
-                raise DataError(f"{path}: a stream does not tell how long it is; pipe it in with - instead")
-    sources = _sources(source, True, untold)
-    return _estimate(sources, choose(sources, columns, weights))
-
-
 def has_names(source: Source) -> bool:
     """Whether columns of files can be named: those of .npy cannot, and of a stream nobody knows yet.
 
