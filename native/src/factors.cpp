@@ -28,21 +28,28 @@ bool correlation_root(const double *covariance /* (D, D) */, const double *devia
     return true;
 }
 
-// P = (L^-1)^T / deviations, row by row: column j of L^-1 solves L x = e_j.
-void inverse_transposed(const double *lower /* (D, D) */, const double *deviations /* (D,) */, int64_t d,
-                        double *factor /* (D, D) */) {
+// P = (L^-1)^T / deviations, row by row: column j of L^-1 solves L x = e_j. False if a feature's variance
+// given all others, of which x^T x is the inverse, is below `flat`: which it may be while no variance given
+// the features before it is.
+bool inverse_transposed(const double *lower /* (D, D) */, const double *deviations /* (D,) */, int64_t d,
+                        double flat, double *factor /* (D, D) */) {
     for (int64_t j = 0; j < d; ++j) {
         double *row = factor + j * d;
+        double inflation = 0.0;
         for (int64_t i = 0; i < d; ++i) {
             double rest = i == j ? 1.0 : 0.0;
             for (int64_t l = j; l < i; ++l)
                 rest -= lower[i * d + l] * row[l];
             row[i] = i < j ? 0.0 : rest / lower[i * d + i];
+            inflation += row[i] * row[i];
         }
+        if (!(inflation * flat <= 1.0))
+            return false;
     }
     for (int64_t j = 0; j < d; ++j)
         for (int64_t i = j; i < d; ++i)
             factor[j * d + i] /= deviations[j];
+    return true;
 }
 
 } // namespace
@@ -60,8 +67,8 @@ void triangular_factors(const double *covariances, int64_t n, int64_t n_features
             deviations[size_t(j)] = std::sqrt(variance);
         }
         sound[m] = sound[m] && correlation_root(covariance, deviations.data(), d, flat, lower.data());
-        if (sound[m])
-            inverse_transposed(lower.data(), deviations.data(), d, factors + m * d * d);
+        sound[m] =
+            sound[m] && inverse_transposed(lower.data(), deviations.data(), d, flat, factors + m * d * d);
     }
 }
 

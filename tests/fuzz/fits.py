@@ -131,10 +131,11 @@ def _slack(rows: MemoryRows, mixture: Mixture, objective: float) -> float:
     terms = abs(objective) + weight * (1.0 + mixture.log_magnitude)
     scales = np.sqrt(np.einsum("kii->ki", mixture.matrices))
     inflated = np.einsum("kii->ki", np.linalg.inv(mixture.matrices / scales[:, None] / scales[:, :, None]))
-    factors = weight * n_features * inflated.max()
+    # A factor is that of a covariance in which each entry is off by D + 1 roundings (Higham 2002, 10.3).
+    factors = weight * n_features * (n_features + 1) * inflated.max()
     # A mean that is rounded is wrong by so many standard deviations given all other features.
     sigmas = EPSILON * np.abs(mixture.means) / scales * np.sqrt(np.abs(inflated))
-    return ROUNDINGS * EPSILON * (terms + factors) + 4.0 * weight * float((sigmas**2).sum(axis=1).max())
+    return EPSILON * (ROUNDINGS * terms + 4.0 * factors) + 4.0 * weight * float((sigmas**2).sum(axis=1).max())
 
 
 def _of_rows(rows: MemoryRows, result: FitResult) -> list[str]:
@@ -222,7 +223,11 @@ def main() -> int:
             print(f"{seed - asked.first + 1} fits, {n_failed} failed", flush=True)
     for outcome, count in outcomes.most_common():
         print(f"{count:8}  {outcome}")
-    print(f"{asked.count:8}  fits, seeds {asked.first} to {asked.first + asked.count - 1}: {n_failed} failed")
+    answered = sum(count for outcome, count in outcomes.items() if not outcome.endswith("Error"))
+    last = asked.first + asked.count - 1
+    print(
+        f"{asked.count:8}  fits, seeds {asked.first} to {last}, {answered} with a mixture: {n_failed} failed"
+    )
     return 1 if n_failed else 0
 
 

@@ -107,7 +107,7 @@ bool climb(const Rows<double> &rows, int64_t n_tables, const MStepRule &rule, in
            Climbers &climbers, int n_threads, const std::function<bool()> &interrupted);
 
 // Precision factors P (D, D), upper triangular, of n covariances (n, D, D): P P^T = Sigma^-1. False in
-// `sound` (n,) where a covariance has a conditional variance below `flat` times its variance.
+// `sound` (n,) where some feature's variance given all others is below `flat` times its variance.
 void triangular_factors(const double *covariances /* (n, D, D) */, int64_t n, int64_t n_features, double flat,
                         double *factors /* (n, D, D) */, bool *sound /* (n,) */);
 

@@ -49,7 +49,9 @@ class Extent:
     def variances(self) -> FloatArray:
         """About the mean itself, divided by the row weight: (D,)."""
         left = self.offsets / self.row_weight
-        return self.squares / self.row_weight - left * left
+        # Columns whose squares are no floats are refused once they are known.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.squares / self.row_weight - left * left
 
     @property
     def covariance(self) -> FloatArray | None:

@@ -141,7 +141,7 @@ def triangular_factors(covariances: FloatArray, flat: float) -> tuple[FloatArray
     ----------
     covariances : (n, D, D) array
     flat : float
-        Share of a variance below which a variance given the features before it is rounding.
+        Share of a variance below which a variance given other features is rounding.
 
     Returns
     -------
@@ -160,5 +160,9 @@ def triangular_factors(covariances: FloatArray, flat: float) -> tuple[FloatArray
             sound[n] = False
             continue
         inverse, _ = lapack.dtrtri(lower, lower=True)
+        # Given all others it may be less than given those before it.
+        if not (inverse**2).sum(axis=0).max() * flat <= 1.0:
+            sound[n] = False
+            continue
         factors[n] = inverse.T / scale[:, None]
     return factors, sound

@@ -82,8 +82,9 @@ class History:
         """The same where ill-conditioned covariances magnify it."""
         if (mixture := self._latest) is None:
             return 0.0
-        # The covariance is rounded, its factor is, and so are the distances.
-        return self.rounding + 3.0 * UNIT * self.row_weight * mixture.n_features * mixture.conditioning
+        # A factor is that of a covariance in which each entry is off by D + 1 roundings (Higham 2002, 10.3).
+        unit = (mixture.n_features + 1.0) * UNIT * mixture.inflation
+        return self.rounding + unit * self.row_weight * mixture.n_features
 
     def _lower_rough_values(self) -> None:
         """Where rough objectives say that EM fell, which it does not, they were that much too high."""

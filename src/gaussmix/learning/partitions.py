@@ -69,7 +69,10 @@ def adaptive(
             centres[j], lower = _gaussian(points[own], weights[own], 1.0)
             nearest = np.minimum(nearest, _squared_lengths(points - centres[j], lower))
         far = weights * nearest
-        chances = UNIFORM_SHARE * by_weight + (1.0 - UNIFORM_SHARE) * far / far.sum()
+        # Where all points lie at centres, or beyond all measure from one, none is farther than others.
+        all_far = far.sum()
+        by_distance = far / all_far if 0.0 < all_far < np.inf else by_weight
+        chances = UNIFORM_SHARE * by_weight + (1.0 - UNIFORM_SHARE) * by_distance
         centres[k] = points[draw(chances, generator)]
         labels = without_empty(points, nearest_centre(points, centres), k + 1)
     return labels

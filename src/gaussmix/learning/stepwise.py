@@ -32,6 +32,8 @@ DEFAULT_ALPHA = 0.6
 # The average over the way gives a moment of the stream a weight that grows as this power of its time: the
 # start fades, and little is lost of what came since.
 RECENCY = 1.0
+# A component with this share of what is remembered, or less, is forgotten.
+FORGOTTEN = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class Averages:
         DegenerateComponentError
             If a component has lost its spread.
         """
-        mixture = maximise(_scaled(self.latest, self.effective_weight), self.mixture, step)
+        mixture = maximise(_remembered(_scaled(self.latest, self.effective_weight)), self.mixture, step)
         latest, along = (_centred_on(statistics, mixture.means) for statistics in (self.latest, self.along))
         return replace(self, mixture=mixture, latest=latest, along=along)
 
@@ -190,7 +192,7 @@ class Averages:
         DegenerateComponentError
             If a component has lost its spread.
         """
-        return maximise(_scaled(self.along, self.effective_weight), self.mixture, step)
+        return maximise(_remembered(_scaled(self.along, self.effective_weight)), self.mixture, step)
 
 
 class Bygone(BlockedRows):
@@ -254,6 +256,16 @@ def _scaled(statistics: SufficientStatistics, factor: float) -> SufficientStatis
         scatter=sums.scatter * factor,
     )
     return replace(statistics, sums=scaled)
+
+
+def _remembered(statistics: SufficientStatistics) -> SufficientStatistics:
+    """Without the components that next to nothing is left of.
+
+    Rows of long ago would keep them as they are for ever; a component that nobody feeds any more is empty.
+    """
+    counts = statistics.counts
+    known = np.where(counts > FORGOTTEN * statistics.row_weight, counts, 0.0)
+    return replace(statistics, sums=statistics.sums._replace(counts=known))
 
 
 def _centred_on(statistics: SufficientStatistics, means: FloatArray) -> SufficientStatistics:

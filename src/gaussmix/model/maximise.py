@@ -91,8 +91,10 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     try:
         scatter = anchored.scatter_about(offsets) if step.ties.hold_back else anchored.recentred_scatter()
         successor = replace(moved, covariances=_covariances(statistics, scatter, current, step))
-        cancelled = _squared_lengths(successor, offsets).max() > CANCELLED[statistics.precision]
-        _refuse_collapsed(successor, step)
+        # Each feature's given all others, which is where near collinearity shows.
+        information = current.family.variances(successor.precisions, *successor.means.shape)
+        cancelled = (information * offsets**2).sum(axis=1).max() > CANCELLED[statistics.precision]
+        _refuse_collapsed(successor, information, step)
     except DegenerateComponentError:
         # Rounding after a long way, or a collapse?
         cancelled = statistics.precision is Precision.SINGLE or _squared_lengths(current, offsets).max() > 1.0
@@ -176,10 +178,8 @@ def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
     return lengths
 
 
-def _refuse_collapsed(mixture: Mixture, step: MStep) -> None:
-    n_components, n_features = mixture.means.shape
-    # Each feature's given all others, which is where near collinearity beside an offset shows.
-    information = mixture.family.variances(mixture.precisions, n_components, n_features)
+def _refuse_collapsed(mixture: Mixture, information: FloatArray, step: MStep) -> None:
+    """Refuse a component whose features' precisions given all others (K, D) no resolution allows."""
     collapsed = (np.sqrt(information) * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
         component = None if mixture.family.shared else int(np.argmax(collapsed))

@@ -180,6 +180,13 @@ class Mixture:
         diagonals = self.family.factor_diagonals(self.precision_factors, self.n_components, self.n_features)
         return float((variances * diagonals**2).max())
 
+    @cached_property
+    def inflation(self) -> float:
+        """Largest ratio of a feature's variance to its variance given all others (Marquardt 1970)."""
+        variances = self.family.variances(self.covariances, self.n_components, self.n_features)
+        information = self.family.variances(self.precisions, self.n_components, self.n_features)
+        return float((variances * information).max())
+
     def weighted_log_densities(self, rows: FloatArray) -> FloatArray:
         """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K)."""
         return kernels.weighted_log_densities(rows, self.components)

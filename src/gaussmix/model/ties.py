@@ -15,8 +15,10 @@ from gaussmix.model.statistics import SufficientStatistics
 
 PARTS = ("weights", "means", "covariances")
 EXAMPLES = {"hold": '{"means": [0]}', "share": '{"covariances": [[0, 1]]}'}
-# A component with this share of the row weight, or less, has been emptied.
-EMPTY_SHARE = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
+# A component with this share of the row weight, or less, has been emptied. A row may weigh so little beside
+# others and still be out of reach of all other components.
+EMPTY_SHARE = EPSILON**2
 # Weights that add up to 1 may miss it by so much.
 ROUNDED = 1e-9
 
@@ -138,7 +140,10 @@ def new_weights(
     Rows that responsibilities leave over are noise's.
     """
     counts = np.where(is_emptied(statistics), 0.0, statistics.counts)
-    left = 0.0 if current.noise is None else max(statistics.row_weight - float(counts.sum()), 0.0)
+    left = 0.0
+    if current.noise is not None and current.noise.weight > 0.0:
+        # A difference of sums tells no smaller share from none.
+        left = max(statistics.row_weight - float(counts.sum()), EPSILON * statistics.row_weight)
     held = np.zeros(len(counts), dtype=bool)
     held[list(ties.hold.get("weights", ()))] = True
     free = float(counts[~held].sum()) + left

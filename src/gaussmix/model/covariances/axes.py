@@ -133,14 +133,16 @@ def _masses(spreads: FloatArray, counts: FloatArray, equal_volumes: bool) -> Flo
 
 def _angles(within: FloatArray, spreads: FloatArray, masses: FloatArray) -> tuple[FloatArray, float]:
     """Newton's angle for each pair of axes (D, D), skew-symmetric, and the gain that it promises."""
-    inverse = 1.0 / spreads
+    # Of weights only their ratios matter to an angle; times spreads they may leave the range of floats.
+    n_rows = masses.sum()
+    masses, inverse = masses / n_rows, 1.0 / spreads
     apart = inverse[:, :, None] - inverse[:, None, :]
     slopes = 2.0 * np.einsum("k,kij,kij->ij", masses, within, apart)
     wider = spreads[:, None, :] - spreads[:, :, None]
     bends = 2.0 * np.einsum("k,kij,kij->ij", masses, wider, apart)
     steepest = np.abs(slopes) / LARGEST_TURN
     angles: FloatArray = slopes / np.maximum(np.maximum(bends, steepest), TINY)
-    return angles, 0.25 * float((slopes * angles).sum())
+    return angles, 0.25 * float((slopes * angles).sum() * n_rows)
 
 
 def _rotation(angles: FloatArray) -> FloatArray:

@@ -15,6 +15,8 @@ from gaussmix.model.spread import spreadless_directions
 
 # A conditional variance below FLAT x D of its variance is what rounding leaves of zero.
 FLAT = 4.0 * float(np.finfo(np.float64).eps)
+# Below this reciprocals, and sums of them, leave the range of floats.
+SMALLEST = 1e-305
 
 
 class CovarianceFamily(ABC):
@@ -223,8 +225,8 @@ class CovarianceFamily(ABC):
 
 
 def positive_or_named(variances: FloatArray) -> FloatArray:
-    """Reciprocal square roots of variances; the first component with one that is not positive is named."""
-    wrong = ~((variances > 0.0) & (variances < np.inf))
+    """Reciprocal square roots of variances; the first component with one that is none is named."""
+    wrong = ~((variances > SMALLEST) & (variances < np.inf))
     if wrong.any():
         component = int(np.argwhere(wrong)[0, 0])
         raise DegenerateComponentError(component, "has no spread left")
@@ -238,9 +240,12 @@ def triangular_factors(covariances: FloatArray, shared: bool = False) -> FloatAr
     The first that has none is named, unless it is ``shared`` by all components.
     """
     factors, sound = kernels.triangular_factors(covariances, FLAT * covariances.shape[1])
+    if not sound.all() or factors.max() > SMALLEST**-0.5:
+        sound = sound & (np.einsum("nii->ni", factors) < SMALLEST**-0.5).all(axis=1)
     if not sound.all():
         first = int(np.argmin(sound))
-        spread = np.isfinite(covariances[first]).all() and (np.diagonal(covariances[first]) > 0.0).all()
+        variances = np.diagonal(covariances[first])
+        spread = np.isfinite(covariances[first]).all() and (variances > SMALLEST).all()
         raise DegenerateComponentError(
             None if shared else first,
             "has a covariance that is not positive definite: its rows lie in a flat subspace"

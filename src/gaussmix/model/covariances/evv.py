@@ -17,7 +17,8 @@ class EVV(Full):
     def estimate(
         self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
     ) -> FloatArray:
-        signs, log_determinants = np.linalg.slogdet(scatter)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            signs, log_determinants = np.linalg.slogdet(scatter)
         flat = ~((signs > 0.0) & np.isfinite(log_determinants))
         if flat.any():
             raise DegenerateComponentError(int(np.argmax(flat)), "has no spread left along one of its axes")

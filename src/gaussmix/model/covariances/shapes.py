@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
+from gaussmix.model.covariances.contract import SMALLEST
 
 # Rounds of a formula that is iterated, and the relative change at which it has come to rest.
 MOST_ROUNDS, AT_REST = 1000, 1e-14
@@ -15,8 +16,6 @@ MOST_ROUNDS, AT_REST = 1000, 1e-14
 
 # A spread is none if it is below this share of the component's largest.
 VANISHING = 1e-100
-# Below this a reciprocal leaves the range of floats.
-SMALLEST = 1e-307
 
 
 def volumes_of(variances: FloatArray) -> FloatArray:

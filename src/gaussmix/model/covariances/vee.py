@@ -25,9 +25,9 @@ class VEE(Full):
         for _ in range(MOST_ROUNDS):
             if not (volumes > 0.0).all():
                 raise DegenerateComponentError(int(np.argmin(volumes)), "has no spread left")
-            with np.errstate(over="ignore"):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
                 pooled = (scatter / volumes[:, None, None]).sum(axis=0)
-            sign, log_determinant = np.linalg.slogdet(pooled)
+                sign, log_determinant = np.linalg.slogdet(pooled)
             if not (sign > 0.0 and np.isfinite(log_determinant)):
                 raise DegenerateComponentError(None, "has no spread left along one of its axes")
             common = pooled / np.exp(log_determinant / n_features)
@@ -39,5 +39,8 @@ class VEE(Full):
             before, volumes = volumes, np.einsum("kii->k", ratios) / (n_features * counts)
             if np.abs(volumes / before - 1.0).max() <= AT_REST:
                 break
-        matrices = volumes[:, None, None] * common
+        with np.errstate(over="ignore"):
+            matrices = volumes[:, None, None] * common
+        if not np.isfinite(matrices).all():
+            raise DegenerateComponentError(None, "has no spread left along one of its axes")
         return np.asarray(0.5 * (matrices + matrices.transpose(0, 2, 1)))
