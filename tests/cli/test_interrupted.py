@@ -103,7 +103,7 @@ def test_what_a_checkpoint_holds_is_shown(run, tmp_path, plain):
     assert shown["n_passes"] == passes_in(tmp_path / "c") > len(shown["log_likelihoods"]) > 30
     assert (shown["damage"], shown["settings"]["n_components"]) == ("", "3")
     whole = (tmp_path / "c").read_bytes()
-    (tmp_path / "c").write_bytes(whole[:-1])
+    (tmp_path / "c").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     said = run("show", tmp_path / "c")
     assert said.code == 0
     assert f"a checkpoint of {shown['n_passes'] - 1} passes" in said.out

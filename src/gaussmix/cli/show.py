@@ -47,7 +47,9 @@ def _show_checkpoint(file: str, as_json: bool) -> None:
             f"log-likelihood of the last of {len(found.log_likelihoods)} E-steps, of all starts: "
             f"{found.log_likelihoods[-1]:.6f}; highest {max(found.log_likelihoods):.6f}"
         )
-    lines.append("settings: " + ", ".join(f"{name} {value}" for name, value in found.settings.items()))
+    # A digest of what was given to start from tells people nothing.
+    asked = {name: value for name, value in found.settings.items() if name != "given"}
+    lines.append("settings: " + ", ".join(f"{name} {value}" for name, value in asked.items()))
     if found.damage:
         lines.append(f"after that: {found.damage}")
     lines.append("The command that wrote it, with --resume, goes on from here; without, it begins again.")
