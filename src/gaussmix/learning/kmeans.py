@@ -41,11 +41,12 @@ def seed_centres(
     chosen = [draw(weights, generator)]
     nearest = _squared_distances_from(points, points[chosen[0]])
     for _ in range(1, n_centres):
-        if not (nearest > 0.0).any():
+        masses = weights * nearest
+        if not (masses > 0.0).any():
             # Points too near one another to tell apart: any that is left is as good.
             chosen.append(int(np.setdiff1d(np.arange(len(points)), chosen)[0]))
             continue
-        trials = [draw(weights * nearest, generator) for _ in range(n_trials)]
+        trials = [draw(masses, generator) for _ in range(n_trials)]
         candidates = [np.minimum(nearest, _squared_distances_from(points, points[t])) for t in trials]
         best = int(np.argmin([weights @ candidate for candidate in candidates]))
         chosen.append(trials[best])

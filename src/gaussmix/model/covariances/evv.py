@@ -23,5 +23,8 @@ class EVV(Full):
         if flat.any():
             raise DegenerateComponentError(int(np.argmax(flat)), "has no spread left along one of its axes")
         sizes = np.exp(log_determinants / n_features)
-        matrices = (sizes.sum() / counts.sum() / sizes)[:, None, None] * scatter
+        with np.errstate(over="ignore"):
+            matrices = (sizes.sum() / counts.sum() / sizes)[:, None, None] * scatter
+        if not np.isfinite(matrices).all():
+            raise DegenerateComponentError(int(np.argmin(sizes)), "has no spread left")
         return np.asarray(0.5 * (matrices + matrices.transpose(0, 2, 1)))
