@@ -1,6 +1,8 @@
 """Settings and tables for all tests."""
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 # scikit-learn checks array-API input only when asked to; set before SciPy is imported.
@@ -9,6 +11,8 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from gaussmix.cli.main import main
 
 settings.register_profile("gaussmix", deadline=None, derandomize=True)
 settings.load_profile("gaussmix")
@@ -23,6 +27,42 @@ def pytest_collection_modifyitems(items, config):
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = items[::EVERY]
+
+
+@dataclass
+class Run:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+
+
+@pytest.fixture
+def run(capfdbinary):
+    """The command line as a user calls it, but in this process, so that it is quick."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capfdbinary.readouterr()
+        return Run(stop.value.code, captured.out.decode(), captured.err.decode())
+
+    return call
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(content, name="table.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
 """Tables as people write them, and as nobody should: read right, or refused by name."""
 
 import datetime as dt
+import os
+import stat
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -73,10 +76,6 @@ def test_row_numbers_survive_rows_left_out(run, csv, tmp_path):
 
 
 def test_output_to_a_pipe_leaves_the_pipe(run, csv, tmp_path):
-    import os
-    import stat
-    import threading
-
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
@@ -86,6 +85,24 @@ def test_output_to_a_pipe_leaves_the_pipe(run, csv, tmp_path):
     reader.join(timeout=10)
     assert read[0].startswith(b'"row","label"')
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_data_from_a_pipe_are_those_of_the_file(run, data_folder, tmp_path):
+    """As a shell gives it to a command for <(...)."""
+    model, pipe, faithful_csv = tmp_path / "m.json", tmp_path / "pipe", data_folder / "faithful.csv"
+    assert run("fit", faithful_csv, "-k", 2, "-o", model).code == 0
+    os.mkfifo(pipe)
+    for words in [
+        ("fit", pipe, "-k", 2),
+        ("predict", model, pipe),
+        ("select", pipe, "-k", "1,2", "--folds", 0),
+    ]:
+        writer = threading.Thread(target=lambda: pipe.write_bytes(faithful_csv.read_bytes()))
+        writer.start()
+        found = run(*words)
+        writer.join(timeout=10)
+        assert found.code == 0, found.err
+        assert found.out == run(*(faithful_csv if word == pipe else word for word in words)).out
 
 
 def test_two_outputs_in_one_file_are_refused(run, csv, tmp_path):

@@ -1,7 +1,5 @@
 """Every input of the registry that a command can be given, through the command line: the same outcome."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +16,6 @@ from inputs.faces import (
     written,
 )
 from inputs.kinds import Bench, Refused
-
-from gaussmix.cli.main import main
 
 HOW = {"in memory": (), "streamed": ("--memory", "0")}
 
@@ -47,28 +43,6 @@ IN_FILES = [
 DEEDS = [pytest.param(one, id=one.label, marks=marks(one)) for one in INPUTS if one.deed is not None]
 
 
-@dataclass
-class Run:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
-
-
-@pytest.fixture
-def call(capfdbinary):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capfdbinary.readouterr()
-        return Run(stop.value.code, captured.out.decode(), captured.err.decode())
-
-    return run
-
-
 def held(one, found, folder, where, table=None):
     """What the command did, against what should come of it."""
     assert "Traceback" not in found.err
@@ -84,24 +58,24 @@ def held(one, found, folder, where, table=None):
 
 
 @pytest.mark.parametrize(("one", "source"), TABLES)
-def test_rows_in_files(one, source, tmp_path, call):
+def test_rows_in_files(one, source, tmp_path, run):
     table = one.table()
     kind, how = source.split(" ", 1)
     path, told = written(table, tmp_path, kind)
     words = command_line(one, path, tmp_path, (*HOW[how], *command_line_of_rows(told)))
-    found = call(*words)
+    found = run(*words)
     held(one, found, tmp_path, "command line", table)
 
 
 @pytest.mark.parametrize(("one", "how"), IN_FILES)
-def test_files(one, how, tmp_path, monkeypatch, call):
+def test_files(one, how, tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     path = one.file(tmp_path)
     words = command_line(one, "--", tmp_path, (*HOW[how], *command_line_of_rows(one.rows)))
     words.remove("--")
-    held(one, call(*words, "--", str(path)), tmp_path, "command line")
+    held(one, run(*words, "--", str(path)), tmp_path, "command line")
 
 
 @pytest.mark.parametrize("one", DEEDS)
-def test_deeds(one, tmp_path, monkeypatch, call):
-    one.deed(Bench(tmp_path, call, monkeypatch))
+def test_deeds(one, tmp_path, monkeypatch, run):
+    one.deed(Bench(tmp_path, run, monkeypatch))

@@ -4,7 +4,9 @@ import click
 
 from gaussmix.cli.fit import refuse_overwriting
 from gaussmix.cli.sources import UNTRUSTED_HELP, opened
+from gaussmix.data.files.filebytes import is_stream
 from gaussmix.data.files.opening import has_names
+from gaussmix.data.files.shards import shards_of
 from gaussmix.errors import DataError
 from gaussmix.modelfile import load_model
 from gaussmix.report.assignments import print_assignments, write_assignments
@@ -32,9 +34,10 @@ def predict(
     refuse_overwriting(data, output)
     refuse_overwriting(model, output)
     options = {"data": data, "drop_missing": drop_missing, "memory": memory, "untrusted": untrusted}
-    # Rows are read once; only of a stream there has to be a copy.
-    plain = {"row_weights": None, "dask": None, "no_spool": data != "-"}
     names = list(saved.feature_names) if has_names(data) else None
+    # Rows are read once; only of a stream there has to be a copy.
+    spool = any(map(is_stream, shards_of(data)))
+    plain = {"row_weights": None, "dask": None, "no_spool": not spool}
     with opened({**options, **plain}, names) as source:
         if len(source.rows.feature_names) != len(saved.feature_names):
             raise DataError(
