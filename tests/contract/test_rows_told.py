@@ -2,6 +2,7 @@
 
 import io
 import json
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 import gaussmix
 from gaussmix import GaussianMixture
 from gaussmix.cli.main import main
-from gaussmix.data.files.opening import open_rows
+from gaussmix.data.files.opening import open_rows, parts
 from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataError, DataWarning
 from gaussmix.learning.review import review_rows
@@ -63,10 +64,10 @@ def test_rows_of_no_weight_are_numbered_too(frame):
 
 
 def test_what_workers_leave_out_is_numbered_and_told(path, monkeypatch, tmp_path):
-    dask = pytest.importorskip("gaussmix.data.cluster.dask")
-    opening = pytest.importorskip("gaussmix.data.files.opening")
+    pytest.importorskip("distributed")
+    dask = import_module("gaussmix.data.cluster.dask")
     here = open_rows(path, drop_missing=True, memory=0)
-    with dask.DaskRows.of(opening.parts(path, drop_missing=True, part_rows=150)) as there:
+    with dask.DaskRows.of(parts(path, drop_missing=True, part_rows=150)) as there:
         assert there.summary.n_rows == here.summary.n_rows == N - len(HOLES)
         assert there.notes == here.notes
         assert "4 of 600 rows have missing values and were left out" in there.notes

@@ -25,7 +25,7 @@ def test_parquet_types(tmp_path):
             "small": pa.array([1, None], pa.uint8()),
             "flag": pa.array([True, False]),
             "price": pa.array([Decimal("1.5"), Decimal("2.5")]),
-            "half": pa.array([1.5, 2.5], pa.float16()),
+            "half": pa.array(np.array([1.5, 2.5], np.float16)),
             "coded": pa.array([7, 8]).dictionary_encode(),
             "name": pa.array(["a", "b"]).dictionary_encode(),
             "nested": pa.array([[1], [2]]),

@@ -36,7 +36,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 COVARIANCES = [family.name for family in FAMILIES] + list(ONE_DIMENSION)
 
 
-class NumberOrAuto(click.ParamType[int | str]):
+# Older versions of click have no type here to say what it converts to.
+class NumberOrAuto(click.ParamType):  # type: ignore[type-arg]
     """A whole number, or the word auto."""
 
     name = "n|auto"
