@@ -7,7 +7,7 @@ NATIVE := $(wildcard native/*.cpp native/*/*.cpp native/*/*.hpp native/*/*/*.hpp
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup demo test test-reference sanitize sanitize-python neon wheel lint types format docs bench fuzz soak \
-	mutants clean
+	mutants audit clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -114,6 +114,10 @@ soak: $(READY)   ## mixed use for SECONDS= (an hour), and whether memory stays f
 mutants: $(READY) ## how many of SAMPLE= changes to learning/ and model/ the tests notice; SEED=
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1 coverage
 	$(BIN)/python -m tests.mutation.run --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1)
+
+audit: $(READY)  ## known weaknesses of what is installed here (asks a service on the network)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --local --skip-editable
 
 clean:           ## remove .venv and caches
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

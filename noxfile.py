@@ -7,6 +7,7 @@ from pathlib import Path
 import nox
 
 nox.options.sessions = ["oldest", "newest"]
+nox.options.error_on_missing_interpreters = False
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 # What tests import beside gaussmix; those of pages, clusters and pictures are for CI, on one set of versions.
 TESTING = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "mpmath>=1.3"]
@@ -30,7 +31,7 @@ def oldest(session: nox.Session) -> None:
     tested(session, *least, *OLDEST_OF_TESTS)
 
 
-@nox.session
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
 def newest(session: nox.Session) -> None:
-    """The newest version of each that there is for this Python."""
+    """The newest version of each that there is for each Python that is found."""
     tested(session, *PROJECT["dependencies"], "pandas", "polars")
