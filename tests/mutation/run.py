@@ -10,6 +10,8 @@ import argparse
 import csv
 import math
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +19,6 @@ from pathlib import Path
 
 from tests.mutation.mutants import Mutant, Reach, all_mutated
 from tests.mutation.reach import MAP, ROOT
-from tests.mutation.reach import main as make_map
 from tests.mutation.trial import Outcome, outcomes
 
 OUTCOMES = ROOT / "build" / "mutation" / "outcomes.tsv"
@@ -121,7 +122,8 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=OUTCOMES, help="the file of outcomes")
     asked = options.parse_args()
     if not MAP.exists():
-        make_map([])
+        # In a process of its own: what is imported here already could not be replaced by a mutant.
+        subprocess.run([sys.executable, "-m", "tests.mutation.reach"], cwd=ROOT, check=True)
     reach = Reach(asked.budget)
     mutants = sample(None if asked.all else asked.sample, asked.seed, asked.only)
     known = {key(row): row for row in read(asked.out) if row["state"] in DEAD}

@@ -31,6 +31,7 @@ def show(file: str, as_json: bool) -> None:
 
 def _show_checkpoint(file: str, as_json: bool) -> None:
     from gaussmix.data.checkpoints.checkpoint import describe
+    from gaussmix.report.words import sentence_safe
 
     found = describe(file)
     if as_json:
@@ -53,4 +54,5 @@ def _show_checkpoint(file: str, as_json: bool) -> None:
     if found.damage:
         lines.append(f"after that: {found.damage}")
     lines.append("The command that wrote it, with --resume, goes on from here; without, it begins again.")
-    click.echo("\n".join(lines))
+    # A file may say anything of itself, and a terminal would obey some of it.
+    click.echo("\n".join(map(sentence_safe, lines)))
