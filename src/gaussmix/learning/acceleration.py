@@ -19,7 +19,7 @@ from gaussmix.kernels.contract import FloatArray, Precision
 from gaussmix.learning.em import Stride, one_step
 from gaussmix.learning.history import UNIT, History
 from gaussmix.model.coordinates import all_weights, coordinates, informed, mixture_at
-from gaussmix.model.maximise import MStep
+from gaussmix.model.maximise import MStep, refuse_collapsed
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.statistics import SufficientStatistics
 
@@ -107,6 +107,7 @@ class Leaps:
     ) -> SufficientStatistics | None:
         """The E-step at ``aim``; None if the objective is no higher there, beyond rounding."""
         try:
+            refuse_collapsed(aim, self._step)
             statistics = rows.expected_statistics(aim, precision)
             objective = self._step.objective(aim, statistics.log_likelihood)
         except DegenerateComponentError:

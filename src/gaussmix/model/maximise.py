@@ -91,10 +91,8 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     try:
         scatter = anchored.scatter_about(offsets) if step.ties.hold_back else anchored.recentred_scatter()
         successor = replace(moved, covariances=_covariances(statistics, scatter, current, step))
-        # Each feature's given all others, which is where near collinearity shows.
-        information = current.family.variances(successor.precisions, *successor.means.shape)
+        information = refuse_collapsed(successor, step)
         cancelled = (information * offsets**2).sum(axis=1).max() > CANCELLED[statistics.precision]
-        _refuse_collapsed(successor, information, step)
     except DegenerateComponentError:
         # Rounding after a long way, or a collapse?
         cancelled = statistics.precision is Precision.SINGLE or _squared_lengths(current, offsets).max() > 1.0
@@ -178,9 +176,21 @@ def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
     return lengths
 
 
-def _refuse_collapsed(mixture: Mixture, information: FloatArray, step: MStep) -> None:
-    """Refuse a component whose features' precisions given all others (K, D) no resolution allows."""
+def refuse_collapsed(mixture: Mixture, step: MStep) -> FloatArray:
+    """Refuse a component that is narrower than the data can resolve.
+
+    Returns
+    -------
+    (K, D) array
+        Reciprocals of the features' variances, each given all others, which is where near collinearity shows.
+
+    Raises
+    ------
+    DegenerateComponentError
+    """
+    information = mixture.family.variances(mixture.precisions, *mixture.means.shape)
     collapsed = (np.sqrt(information) * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
         component = None if mixture.family.shared else int(np.argmax(collapsed))
         raise DegenerateComponentError(component, "has no spread left beyond rounding")
+    return information
