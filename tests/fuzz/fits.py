@@ -133,9 +133,10 @@ def _slack(rows: MemoryRows, mixture: Mixture, objective: float) -> float:
     inflated = np.einsum("kii->ki", np.linalg.inv(mixture.matrices / scales[:, None] / scales[:, :, None]))
     # A factor is that of a covariance in which each entry is off by D + 1 roundings (Higham 2002, 10.3).
     factors = weight * n_features * (n_features + 1) * inflated.max()
-    # A mean that is rounded is wrong by so many standard deviations given all other features.
+    # A rounded mean is wrong by so many standard deviations given all other features, which may add up.
     sigmas = EPSILON * np.abs(mixture.means) / scales * np.sqrt(np.abs(inflated))
-    return EPSILON * (ROUNDINGS * terms + 4.0 * factors) + 4.0 * weight * float((sigmas**2).sum(axis=1).max())
+    misplaced = float(sigmas.sum(axis=1).max()) ** 2
+    return EPSILON * (ROUNDINGS * terms + 4.0 * factors) + 4.0 * weight * misplaced
 
 
 def _of_rows(rows: MemoryRows, result: FitResult) -> list[str]:

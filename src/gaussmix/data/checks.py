@@ -16,7 +16,7 @@ from gaussmix.kernels.contract import FloatArray
 # Squares of differences must stay inside the floats' range, with room for sums over rows.
 WIDEST, NARROWEST = 1e140, 1e-140
 # ... and those sums, times weights, too.
-LARGEST_SUM = 1e300
+LARGEST_SUM, SMALLEST_SQUARE = 1e300, 1e-280
 # Row weights outside this range are brought to about 1 by a power of two, which is exact.
 HEAVIEST, LIGHTEST = 1e100, 1e-100
 # The largest whole number up to which 64-bit floats hold each one.
@@ -190,6 +190,13 @@ def refuse_unusable_columns(summary: RowsSummary, feature_names: Sequence[str]) 
             f"column {feature_names[j]!r} runs from {summary.low[j]:g} to {summary.high[j]:g}, and the "
             f"weights add up to {summary.row_weight:g}: squares times weights are out of range of 64-bit "
             f"floats (more than {LARGEST_SUM:g}). Divide the column, or the weights, by a constant."
+        )
+    narrow = (spread > 0.0) & (spread < np.sqrt(SMALLEST_SQUARE / min(summary.heaviest, 1.0)))
+    for j in map(int, np.flatnonzero(narrow)):
+        raise DataError(
+            f"column {feature_names[j]!r} runs from {summary.low[j]:g} to {summary.high[j]:g}, and no "
+            f"weight is above {summary.heaviest:g}: squares times weights are out of range of 64-bit "
+            f"floats (less than {SMALLEST_SQUARE:g}). Multiply the column, or the weights, by a constant."
         )
 
 

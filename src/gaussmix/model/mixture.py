@@ -145,7 +145,7 @@ class Mixture:
         """How many standard deviations the farthest mean lies from the origin, if its parts add up."""
         # Of a feature given all others: where features are nearly collinear, its rounding weighs by that.
         information = self.family.variances(self.precisions, self.n_components, self.n_features)
-        return float(np.linalg.norm(self.means * np.sqrt(information), axis=1).max())
+        return float(np.abs(self.means * np.sqrt(information)).sum(axis=1).max())
 
     @cached_property
     def eccentricity(self) -> float:

@@ -5,6 +5,7 @@ import numpy as np
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.full import Full
+from gaussmix.model.covariances.shapes import log_determinants_of
 
 
 class EVV(Full):
@@ -17,9 +18,8 @@ class EVV(Full):
     def estimate(
         self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
     ) -> FloatArray:
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            signs, log_determinants = np.linalg.slogdet(scatter)
-        flat = ~((signs > 0.0) & np.isfinite(log_determinants))
+        log_determinants = log_determinants_of(scatter)
+        flat = np.isnan(log_determinants)
         if flat.any():
             raise DegenerateComponentError(int(np.argmax(flat)), "has no spread left along one of its axes")
         sizes = np.exp(log_determinants / n_features)

@@ -52,7 +52,8 @@ class Full(CovarianceFamily):
         return matrices
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        logs: FloatArray = np.log(self.factor_diagonals(factors, n_components, n_features)).sum(axis=1)
+        # Of strided numbers NumPy's logarithms may have other last bits at another address (seen with 1.26).
+        logs: FloatArray = np.log(self.factor_diagonals(factors, n_components, n_features).copy()).sum(axis=1)
         return logs
 
     def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:

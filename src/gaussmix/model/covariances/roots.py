@@ -27,7 +27,8 @@ def log_roots(matrices: FloatArray) -> FloatArray:
     scales = np.sqrt(np.einsum("mii->mi", matrices))
     roots = np.linalg.cholesky(matrices / scales[:, :, None] / scales[:, None, :])
     rows, columns = _below(n_features)
-    logs = np.log(np.einsum("mii->mi", roots)) + np.log(scales)
+    # Of strided numbers NumPy's logarithms may have other last bits at another address (seen with 1.26).
+    logs = np.log(np.einsum("mii->mi", roots).copy()) + np.log(scales)
     return np.concatenate([logs, roots[:, rows, columns] * scales[:, rows]], axis=1)
 
 

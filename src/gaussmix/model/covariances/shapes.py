@@ -24,6 +24,18 @@ def volumes_of(variances: FloatArray) -> FloatArray:
     return volumes
 
 
+def log_determinants_of(matrices: FloatArray) -> FloatArray:
+    """Log determinants of covariances or scatters (..., D, D); NaN where one is not positive definite.
+
+    Of their correlations: elimination in the matrix itself loses digits where columns have other units.
+    """
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        scales = np.sqrt(np.einsum("...ii->...i", matrices))
+        signs, logs = np.linalg.slogdet(matrices / scales[..., :, None] / scales[..., None, :])
+        found: FloatArray = logs + 2.0 * np.log(scales).sum(axis=-1)
+    return np.where((signs > 0.0) & np.isfinite(found), found, np.nan)
+
+
 def own_shapes(spreads: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Geometric means (K,) of spreads (K, D), and shapes (K, D) of product 1.
 

@@ -46,7 +46,8 @@ class Tied(CovarianceFamily):
         return first
 
     def log_determinants(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        return np.full(n_components, np.log(np.diagonal(factors)).sum())
+        # Of strided numbers NumPy's logarithms may have other last bits at another address (seen with 1.26).
+        return np.full(n_components, np.log(np.diagonal(factors).copy()).sum())
 
     def traces(self, factors: FloatArray, matrix: FloatArray, n_components: int) -> FloatArray:
         return np.full(n_components, np.einsum("ij,ij->", factors, matrix @ factors))

@@ -5,7 +5,7 @@ import numpy as np
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.full import Full
-from gaussmix.model.covariances.shapes import AT_REST, MOST_ROUNDS
+from gaussmix.model.covariances.shapes import AT_REST, MOST_ROUNDS, log_determinants_of
 
 
 class VEE(Full):
@@ -21,14 +21,14 @@ class VEE(Full):
         if current is None:
             volumes = np.einsum("kii->k", scatter) / (n_features * counts)
         else:
-            volumes = np.exp(np.linalg.slogdet(current)[1] / n_features)
+            volumes = np.exp(log_determinants_of(current) / n_features)
         for _ in range(MOST_ROUNDS):
             if not (volumes > 0.0).all():
                 raise DegenerateComponentError(int(np.argmin(volumes)), "has no spread left")
-            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore"):
                 pooled = (scatter / volumes[:, None, None]).sum(axis=0)
-                sign, log_determinant = np.linalg.slogdet(pooled)
-            if not (sign > 0.0 and np.isfinite(log_determinant)):
+            log_determinant = log_determinants_of(pooled)
+            if np.isnan(log_determinant):
                 raise DegenerateComponentError(None, "has no spread left along one of its axes")
             common = pooled / np.exp(log_determinant / n_features)
             # tr(W_k C^-1) of all components in one solution.

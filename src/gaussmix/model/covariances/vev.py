@@ -5,7 +5,7 @@ import numpy as np
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.axes import own_axes, turned
 from gaussmix.model.covariances.full import Full
-from gaussmix.model.covariances.shapes import common_shape
+from gaussmix.model.covariances.shapes import common_shape, log_determinants_of
 
 
 class VEV(Full):
@@ -19,6 +19,6 @@ class VEV(Full):
         self, counts: FloatArray, scatter: FloatArray, n_features: int, current: FloatArray | None = None
     ) -> FloatArray:
         spreads, axes = own_axes(scatter)
-        begun = None if current is None else np.exp(np.linalg.slogdet(current)[1] / n_features)
+        begun = None if current is None else np.exp(log_determinants_of(current) / n_features)
         volumes, shape = common_shape(spreads, counts, begun)
         return turned(volumes[:, None] * shape, axes)
