@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gaussmix.errors import DegenerateComponentError
+from gaussmix import GaussianMixture
+from gaussmix.errors import DegenerateComponentError, SettingsError
 from gaussmix.model.coordinates import coordinates, mixture_at
-from gaussmix.model.covariances import covariance_family
+from gaussmix.model.covariances import FAMILIES, covariance_family
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.quadratic import taken_for_other
 from gaussmix.model.quantities import quantities_of
@@ -41,3 +42,24 @@ def test_a_feature_is_correlated_with_itself():
     matrices = np.array([[[4.0, 1.0], [1.0, 9.0]], [[1.0, 0.0], [0.0, 0.25]]])
     found = quantities_of(Mixture([0.5, 0.5], np.zeros((2, 2)), matrices, covariance_family("full")))
     np.testing.assert_allclose(found.correlations, [[[1.0, 1 / 6], [1 / 6, 1.0]], np.eye(2)])
+
+
+def test_models_know_what_their_components_share():
+    alike = {family.name for family in FAMILIES if family.one_orientation}
+    assert alike == {"tied", "EEE", "VEE", "EVE", "VVE"}
+    own = {family.name for family in FAMILIES if family.words_in_one_dimension.startswith("each component")}
+    assert own == {family.name for family in FAMILIES if family.mclust_name[0] == "V"}
+
+
+@pytest.mark.parametrize("covariance", ["full", "EVE", "diag"])
+def test_variances_are_a_start_for_any_model(covariance):
+    rows, variances = np.random.default_rng(0).normal(size=(50, 2)), np.array([[1.0, 2.0], [2.0, 1.0]])
+    model = GaussianMixture(2, covariance_type=covariance, covariances_init=variances, max_iter=0)
+    found = model.fit(rows)._mixture().matrices
+    np.testing.assert_allclose(found, [np.diag(row) for row in variances], rtol=1e-12, atol=1e-15)
+
+
+def test_the_conjugate_prior_ties_means_already():
+    start = {"means_init": [[0.0, 0.0], [1.0, 1.0]], "hold": {"means": [0]}}
+    with pytest.raises(SettingsError, match="hold and share go with prior='weak' or None"):
+        GaussianMixture(2, prior="conjugate", **start).fit(np.random.default_rng(0).normal(size=(50, 2)))
