@@ -33,5 +33,5 @@ def oldest(session: nox.Session) -> None:
 
 @nox.session(python=["3.11", "3.12", "3.13", "3.14"])
 def newest(session: nox.Session) -> None:
-    """The newest version of each that there is for each Python that is found."""
-    tested(session, *PROJECT["dependencies"], "pandas", "polars")
+    """The newest version of each for each Python that is found, and torch with its threads beside them."""
+    tested(session, *PROJECT["dependencies"], "pandas", "polars", "torch")

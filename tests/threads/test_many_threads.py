@@ -1,10 +1,12 @@
 """Fits from many threads and processes at once give the same bits, and nobody waits for ever."""
 
+import importlib
 import multiprocessing
 import os
 import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -117,4 +119,8 @@ def test_a_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_held(alone
 def test_a_child_fits_beside_other_libraries_with_threads(alone):
     KMeans(3, n_init=1, random_state=0).fit(rows(0))
     np.linalg.svd(rows(0) @ rows(0)[:200].T)
+    # With nox; it is too large to have it installed for every run of the tests.
+    with suppress(ImportError):
+        torch = importlib.import_module("torch")
+        torch.ones(500, 500) @ torch.ones(500, 500)
     assert child_finds(0) == alone[0]
