@@ -243,7 +243,7 @@ def test_a_shared_covariance_that_collapses_is_not_blamed_on_a_component():
 def test_an_emptied_component_keeps_its_mean_and_has_no_weight(prior):
     family = covariance_family("spherical")
     rows = MemoryRows(np.random.default_rng(0).normal(size=(100, 1)))
-    start = Mixture([1.0, 1e-35], [[0.0], [3.0]], [1.0, 2.0], family)
+    start = Mixture([1.0, 1e-18], [[0.0], [3.0]], [1.0, 2.0], family)
     chosen = WeakPrior(0.5, rows.covariance(), None) if prior else MStep.plain(1).prior
     statistics = rows.expected_statistics(start)
     assert statistics.counts[1] > 0.0

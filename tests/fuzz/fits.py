@@ -24,9 +24,11 @@ from gaussmix.data.memory import MemoryRows
 from gaussmix.errors import DataWarning, GaussmixError
 from gaussmix.learning.history import History
 from gaussmix.learning.outcome import OutcomeKind
+from gaussmix.learning.prepare import prepare
 from gaussmix.learning.result import FitResult
 from gaussmix.learning.search import search
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import Prior
 from gaussmix.model.statistics import SufficientStatistics
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -72,6 +74,7 @@ def judged(case: Case) -> Verdict:
         try:
             rows = MemoryRows(case.rows, case.weights)
             result = search(rows, case.settings, climbs)
+            prior = prepare(rows, case.settings).prior
         except GaussmixError as refusal:
             return Verdict(case.seed, type(refusal).__name__, _of_sentence(str(refusal)))
         except Exception as crash:
@@ -79,8 +82,8 @@ def judged(case: Case) -> Verdict:
         try:
             faults = [
                 *_of_numbers(result),
-                *_of_climb(case, rows, result, climbs.of(result.history)),
-                *_of_rows(rows, result),
+                *_of_climb(case, prior, rows, result, climbs.of(result.history)),
+                *_of_rows(prior, rows, result),
                 *_of_components(rows, result),
                 *_of_sentence(str(result.outcome)),
             ]
@@ -108,7 +111,9 @@ def _of_numbers(result: FitResult) -> list[str]:
     return faults
 
 
-def _of_climb(case: Case, rows: MemoryRows, result: FitResult, mixtures: list[Mixture]) -> list[str]:
+def _of_climb(
+    case: Case, prior: Prior, rows: MemoryRows, result: FitResult, mixtures: list[Mixture]
+) -> list[str]:
     """Whether the objective fell, by more than rounding can explain."""
     history, faults = result.history, []
     if result.outcome.kind is OutcomeKind.OBJECTIVE_FELL:
@@ -116,8 +121,8 @@ def _of_climb(case: Case, rows: MemoryRows, result: FitResult, mixtures: list[Mi
     if case.settings.reg_covar == 0.0:
         for i, gain in enumerate(np.diff(history.objectives)):
             slack = max(
-                _slack(rows, mixtures[i], history.objectives[i]),
-                _slack(rows, mixtures[i + 1], history.objectives[i + 1]),
+                _slack(prior, rows, mixtures[i], history.objectives[i]),
+                _slack(prior, rows, mixtures[i + 1], history.objectives[i + 1]),
             )
             if not gain >= -slack:
                 faults.append(f"the objective fell by {-gain:.3g} in step {i + 1}, rounding is {slack:.3g}")
@@ -125,9 +130,12 @@ def _of_climb(case: Case, rows: MemoryRows, result: FitResult, mixtures: list[Mi
     return faults
 
 
-def _slack(rows: MemoryRows, mixture: Mixture, objective: float) -> float:
+def _slack(prior: Prior, rows: MemoryRows, mixture: Mixture, objective: float) -> float:
     """What rounding can do to an objective: of its terms, of covariances' factors, and of the means."""
-    weight, n_features = rows.summary.row_weight, mixture.n_features
+    n_components, n_features = mixture.means.shape
+    # A prior counts like rows of its own.
+    pseudo_rows = prior.pseudo_rows(mixture.family, n_components, n_features)
+    weight = rows.summary.row_weight + pseudo_rows * n_components
     terms = abs(objective) + weight * (1.0 + mixture.log_magnitude)
     scales = np.sqrt(np.einsum("kii->ki", mixture.matrices))
     inflated = np.einsum("kii->ki", np.linalg.inv(mixture.matrices / scales[:, None] / scales[:, :, None]))
@@ -139,7 +147,7 @@ def _slack(rows: MemoryRows, mixture: Mixture, objective: float) -> float:
     return EPSILON * (ROUNDINGS * terms + 4.0 * factors) + 4.0 * weight * misplaced
 
 
-def _of_rows(rows: MemoryRows, result: FitResult) -> list[str]:
+def _of_rows(prior: Prior, rows: MemoryRows, result: FitResult) -> list[str]:
     """What the mixture says of the rows it was fitted to."""
     mixture, faults = result.mixture, []
     labels, shares = mixture.labels(rows.matrix), mixture.shares(rows.matrix)
@@ -154,7 +162,7 @@ def _of_rows(rows: MemoryRows, result: FitResult) -> list[str]:
         faults.append("a row that was fitted has no density")
         return faults
     total = float(weights[weights > 0.0] @ densities[weights > 0.0])
-    slack = 16.0 * _slack(rows, mixture, result.log_likelihood)
+    slack = 16.0 * _slack(prior, rows, mixture, result.log_likelihood)
     if not abs(total - result.log_likelihood) <= slack:
         faults.append(f"log-likelihood is {result.log_likelihood!r}, its rows add up to {total!r}")
     return faults

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from gaussmix import GaussianMixture
+from gaussmix.errors import ComponentWarning
 from gaussmix.learning.history import History
 from gaussmix.learning.outcome import OutcomeKind
 from gaussmix.learning.stopping import Limits, remaining_gain, stopping_outcome
@@ -88,3 +90,27 @@ def test_with_reg_covar_the_remaining_change_counts_in_either_direction():
     assert remaining_gain(falling) == pytest.approx(0.5**11, rel=1e-6)
     assert stopping_outcome(falling, Limits(1e-2, 100, monotone=False)).converged
     assert stopping_outcome(falling, Limits(1e-5, 100, monotone=False)) is None
+
+
+@pytest.mark.parametrize("ratio", [1e-2, 3e-5, 1e-6])
+@pytest.mark.parametrize("width", [1.0, 1e13, 1e16, 1e20])
+def test_a_step_that_leaves_covariances_for_the_next_ends_no_fit(ratio, width):
+    """Features that are nearly equal, and a start that is far too wide: the means have to move first."""
+    rng = np.random.default_rng(1)
+    column = rng.normal(size=(400, 1))
+    rows = np.c_[column, column + ratio * rng.normal(size=(400, 1))]
+    wide = [np.eye(2) * width]
+    model = GaussianMixture(1, prior=None, means_init=[[2.0, 2.0]], covariances_init=wide).fit(rows)
+    np.testing.assert_allclose(model.covariances_[0], np.cov(rows.T, bias=True), rtol=1e-6)
+    assert model.n_iter_ < 20
+
+
+def test_a_remote_component_that_no_row_belongs_to_is_emptied_and_ends_no_fit():
+    rng = np.random.default_rng(2)
+    rows = np.r_[rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + 1.2]
+    start = {"means_init": [[0.0, 0.0], [1.2, 1.2], [10.0, 10.0]], "covariances_init": [np.eye(2)] * 3}
+    model = GaussianMixture(3, prior=None, weights_init=[0.4, 0.4, 0.2], **start)
+    with pytest.warns(ComponentWarning, match="emptied"):
+        model.fit(rows)
+    assert model.converged_
+    assert model.weights_[2] == 0.0

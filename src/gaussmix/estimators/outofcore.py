@@ -196,7 +196,7 @@ def rows(
         If an option has no meaning for such a source.
     """
     if isinstance(source, BlockedRows):
-        if columns is not None or weights is not None or drop_missing or dask is not None:
+        if columns is not None or weights is not None or drop_missing or dask is not None or persist:
             raise SettingsError("these are rows already: choose columns and weights where they are made")
         return source
     kind = type(source).__module__.split(".")[0]

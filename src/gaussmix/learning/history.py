@@ -20,6 +20,9 @@ LARGE_GAIN = 1e-7
 NEAR = 30.0
 # ... and no feature is nearly a combination of the others (`Mixture.conditioning`).
 WELL_CONDITIONED = 1e4
+# A step that moves means only, by more than this share of their size, ends no fit; so many times, as
+# covariances may be held.
+AT_REST, MOST_WAITS = 1e-9, 5
 
 
 class _Limits(Protocol):
@@ -47,6 +50,11 @@ class History:
     """How many longer steps the rows liked less; each cost a pass over them."""
     last_leap: int = 0
     """The latest entry that was reached by one."""
+    n_waits: int = 0
+    waited: bool = False
+    """Whether the latest step moved means only: covariances follow, and what it gains tells nothing."""
+    _terms: float = 0.0
+    """Row weight, and what a prior counts as."""
     _latest: Mixture | None = None
 
     def leap(self) -> None:
@@ -64,7 +72,19 @@ class History:
             self.n_rough = len(self.objectives)
         elif self.n_rough == len(self.objectives) - 1 and step.monotone:
             self._lower_rough_values()
+        self.waited = self.n_waits < MOST_WAITS and self._moved_means_only(mixture)
+        self.n_waits += self.waited
+        # A prior counts like rows of its own.
+        pseudo_rows = step.prior.pseudo_rows(mixture.family, mixture.n_components, mixture.n_features)
+        self._terms = row_weight + pseudo_rows * mixture.n_components
         self._latest = mixture
+
+    def _moved_means_only(self, mixture: Mixture) -> bool:
+        """Whether covariances are those before, and means are not."""
+        if self._latest is None or not np.array_equal(mixture.covariances, self._latest.covariances):
+            return False
+        moves = np.abs(mixture.means - self._latest.means)
+        return bool((moves > AT_REST * np.abs(mixture.means).max(axis=0)).any())
 
     @property
     def rounding(self) -> float:
@@ -72,9 +92,9 @@ class History:
         if (mixture := self._latest) is None:
             return 0.0
         # A mean cannot be closer to its place than its own rounding, in standard deviations.
-        misplaced = self.row_weight * (2.0 * EPSILON * mixture.remoteness) ** 2
+        misplaced = self._terms * (2.0 * EPSILON * mixture.remoteness) ** 2
         # Log determinants of 1e120 and 1e-120 cancel in the objective, and their rounding does not.
-        magnitude = abs(self.objectives[-1]) + self.row_weight * (1.0 + mixture.log_magnitude)
+        magnitude = abs(self.objectives[-1]) + self._terms * (1.0 + mixture.log_magnitude)
         return UNIT * magnitude + misplaced
 
     @property
@@ -84,7 +104,7 @@ class History:
             return 0.0
         # A factor is that of a covariance in which each entry is off by D + 1 roundings (Higham 2002, 10.3).
         unit = (mixture.n_features + 1.0) * UNIT * mixture.inflation
-        return self.rounding + unit * self.row_weight * mixture.n_features
+        return self.rounding + unit * self._terms * mixture.n_features
 
     def _lower_rough_values(self) -> None:
         """Where rough objectives say that EM fell, which it does not, they were that much too high."""

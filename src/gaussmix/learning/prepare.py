@@ -102,7 +102,7 @@ def prepare(rows: Rows, settings: FitSettings) -> MStep:
         unbiased = covariance * summary.row_weight / max(summary.row_weight - 1.0, 0.5 * summary.row_weight)
         prior = ConjugatePrior(summary.mean, unbiased)
     resolution = np.finfo(np.float64).eps * summary.magnitudes
-    return MStep(prior, float(settings.reg_covar), resolution, settings.ties)
+    return MStep(prior, float(settings.reg_covar), resolution, settings.ties, rows.summary.lightest)
 
 
 def _refuse_too_wide(n_features: int) -> None:

@@ -210,7 +210,7 @@ class _Look:
         self.counts = self.weights @ shares
         self.matrices = mixture.matrices
         prior = step.prior if isinstance(step.prior, WeakPrior) else NoPrior()
-        self.free_step = MStep(prior, step.reg_covar, step.resolution)
+        self.free_step = MStep(prior, step.reg_covar, step.resolution, lightest=step.lightest)
         self.overlap = (shares * self.weights[:, None]).T @ shares
         np.fill_diagonal(self.overlap, -1.0)
 

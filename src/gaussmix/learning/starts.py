@@ -251,7 +251,7 @@ def first_mixture(
     # As many pseudo-rows as a covariance has directions: enough to be proper, few enough to fade.
     strength = max(0.5 * (n_features + 1) * one_row / settings.n_components, 0.5 * _weak_rows(step.prior))
     prior = WeakPrior(strength, pooled, step.prior.floor())
-    return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution))
+    return maximise(statistics, blank, MStep(prior, step.reg_covar, step.resolution, lightest=step.lightest))
 
 
 def _weak_rows(prior: Prior) -> float:

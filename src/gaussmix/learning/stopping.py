@@ -76,7 +76,7 @@ def stopping_outcome(history: History, limits: Limits) -> Outcome | None:
                 "rounding. The covariances are close to singular; rescale or drop columns, or use "
                 "prior='weak'.",
             )
-        if gain <= history.rounding if limits.monotone else abs(gain) <= history.rounding:
+        if not history.waited and (gain if limits.monotone else abs(gain)) <= history.rounding:
             if history.n_components == 1:
                 return Outcome(OutcomeKind.CONVERGED, "One component: the solution in closed form.")
             return Outcome(

@@ -13,8 +13,10 @@ from gaussmix.model.statistics import SufficientStatistics
 from gaussmix.model.ties import NO_TIES, Ties, is_emptied, new_weights
 
 # A mean that moved further than this many of its component's new standard deviations (squared)
-# leaves too few digits in S - N d d^T; the covariance waits for the next iteration.
+# leaves too few digits in S - N d d^T; the covariance waits for the next iteration. So it does where
+# too few are left along the narrowest direction, which the mean need not have moved along.
 CANCELLED = {Precision.DOUBLE: 1e8, Precision.SINGLE: 1e2}
+LOST = {Precision.DOUBLE: 1e10, Precision.SINGLE: 1e4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +34,15 @@ class MStep:
         as narrow as this has collapsed.
     ties : Ties
         Which parts of which components are held, shared or equal.
+    lightest : float
+        The smallest positive row weight.
     """
 
     prior: Prior
     reg_covar: float
     resolution: FloatArray
     ties: Ties = NO_TIES
+    lightest: float = 1.0
 
     @classmethod
     def plain(cls, n_features: int) -> "MStep":
@@ -82,17 +87,19 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     McLachlan and Peel (2000), eq. 3.4 to 3.6; under the weak prior Chen and Tan (2009), eq. 2.6;
     where means are shared, they move first and covariances follow (Meng and Rubin 1993).
     """
-    weights, noise = new_weights(statistics, current, step.ties)
+    weights, noise = new_weights(statistics, current, step.ties, step.lightest)
     anchored = statistics
     if (anchor := step.prior.anchor) is not None:
         anchored = statistics.with_rows_at(anchor.place, anchor.n_rows)
-    offsets = _offsets(anchored, current, step.ties)
+    offsets = _offsets(anchored, current, step)
     moved = replace(current, weights=weights, noise=noise, means=current.means + offsets)
     try:
         scatter = anchored.scatter_about(offsets) if step.ties.hold_back else anchored.recentred_scatter()
         successor = replace(moved, covariances=_covariances(statistics, scatter, current, step))
         information = refuse_collapsed(successor, step)
-        cancelled = (information * offsets**2).sum(axis=1).max() > CANCELLED[statistics.precision]
+        cancelled = _squared_lengths(successor, offsets).max() > CANCELLED[statistics.precision] or (
+            (information * offsets**2).sum(axis=1).max() > LOST[statistics.precision]
+        )
     except DegenerateComponentError:
         # Rounding after a long way, or a collapse?
         cancelled = statistics.precision is Precision.SINGLE or _squared_lengths(current, offsets).max() > 1.0
@@ -103,11 +110,12 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     return moved if cancelled else successor
 
 
-def _offsets(statistics: SufficientStatistics, current: Mixture, ties: Ties) -> FloatArray:
+def _offsets(statistics: SufficientStatistics, current: Mixture, step: MStep) -> FloatArray:
     """How far each mean moves: (K, D)."""
     offsets = statistics.mean_offsets
-    if (emptied := is_emptied(statistics)).any():
+    if (emptied := is_emptied(statistics, step.lightest)).any():
         offsets = np.where(emptied[:, None], 0.0, offsets)
+    ties = step.ties
     return ties.bound_offsets(offsets, statistics.counts, current) if ties.hold_back else offsets
 
 
@@ -119,7 +127,7 @@ def _covariances(
     counts = statistics.counts + pseudo_rows
     scatter = scatter + step.prior.pseudo_scatter(family, current.n_components)
     counts, scatter = step.ties.pooled(counts, scatter)
-    without = is_emptied(statistics)
+    without = is_emptied(statistics, step.lightest)
     if pseudo_rows == 0.0 and without.all():
         # Noise has taken all rows.
         return current.covariances

@@ -16,9 +16,10 @@ from gaussmix.model.statistics import SufficientStatistics
 PARTS = ("weights", "means", "covariances")
 EXAMPLES = {"hold": '{"means": [0]}', "share": '{"covariances": [[0, 1]]}'}
 EPSILON = float(np.finfo(np.float64).eps)
-# A component with this share of the row weight, or less, has been emptied. A row may weigh so little beside
-# others and still be out of reach of all other components.
-EMPTY_SHARE = EPSILON**2
+# A component with this share of the row weight, or less, has been emptied ...
+EMPTY_SHARE = EPSILON
+# ... unless it is as much of the lightest row, which may be out of reach of all others.
+EMPTY_OF_A_ROW = 1e-8
 # Weights that add up to 1 may miss it by so much.
 ROUNDED = 1e-9
 
@@ -133,13 +134,13 @@ NO_TIES = Ties()
 
 
 def new_weights(
-    statistics: SufficientStatistics, current: Mixture, ties: Ties
+    statistics: SufficientStatistics, current: Mixture, ties: Ties, lightest: float
 ) -> tuple[FloatArray, Noise | None]:
     """The likeliest weights (K,), and the noise with its own.
 
     Rows that responsibilities leave over are noise's.
     """
-    counts = np.where(is_emptied(statistics), 0.0, statistics.counts)
+    counts = np.where(is_emptied(statistics, lightest), 0.0, statistics.counts)
     left = 0.0
     if current.noise is not None and current.noise.weight > 0.0:
         # A difference of sums tells no smaller share from none.
@@ -160,9 +161,10 @@ def new_weights(
     return weights, noise
 
 
-def is_emptied(statistics: SufficientStatistics) -> NDArray[np.bool_]:
-    """Components whose share of the rows is no more than rounding: (K,)."""
-    emptied: NDArray[np.bool_] = statistics.counts <= EMPTY_SHARE * statistics.row_weight
+def is_emptied(statistics: SufficientStatistics, lightest: float) -> NDArray[np.bool_]:
+    """Components whose share of the rows is no more than rounding, nor of the lightest row's weight: (K,)."""
+    least = min(EMPTY_SHARE * statistics.row_weight, EMPTY_OF_A_ROW * lightest)
+    emptied: NDArray[np.bool_] = statistics.counts <= least
     return emptied
 
 

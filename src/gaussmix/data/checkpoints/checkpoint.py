@@ -6,6 +6,7 @@ is resumed goes its way again from the beginning, and what it asks of the rows i
 long as it stands there. Nothing has to be known of how fits work, and many may share one checkpoint.
 """
 
+import math
 import os
 import threading
 import time
@@ -297,7 +298,11 @@ class Description:
 
     def as_json(self) -> dict[str, Any]:
         """All of it, as `gaussmix show --json` prints it."""
-        return {"schema": "gaussmix-checkpoint", "schema_version": 1, **asdict(self)}
+        found = {"schema": "gaussmix-checkpoint", "schema_version": 1, **asdict(self)}
+        # JSON has no word for what is no number.
+        found["log_likelihoods"] = [x if math.isfinite(x) else None for x in self.log_likelihoods]
+        found["seconds"] = self.seconds if math.isfinite(self.seconds) else None
+        return found
 
 
 def describe(path: str | Path) -> Description:
