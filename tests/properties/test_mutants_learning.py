@@ -37,6 +37,7 @@ from gaussmix.learning.stepwise import Bygone
 from gaussmix.learning.stream import Stream, stream_after
 from gaussmix.model.covariances import covariance_family
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import NoPrior
 
 EPSILON = float(np.finfo(np.float64).eps)
 FULL, SPHERES = covariance_family("full"), covariance_family("spherical")
@@ -300,7 +301,9 @@ def test_fits_set_aside_before_their_end_are_told_from_doubtful_ones():
 @pytest.mark.parametrize(("monotone", "first"), [(True, -12.0), (False, -10.0)])
 def test_rough_values_are_lowered_only_where_em_cannot_have_fallen(monotone, first):
     history = History([-10.0], [-10.0], n_rough=1, row_weight=1.0)
-    step = SimpleNamespace(monotone=monotone, objective=lambda _, log_likelihood: log_likelihood)
+    step = SimpleNamespace(
+        prior=NoPrior(), monotone=monotone, objective=lambda _, log_likelihood: log_likelihood
+    )
     found = SimpleNamespace(log_likelihood=-12.0, row_weight=1.0, precision=Precision.DOUBLE)
     history.record(one_at(0.0), found, step)
     assert history.objectives == [first, -12.0]

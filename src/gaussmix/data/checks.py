@@ -191,7 +191,9 @@ def refuse_unusable_columns(summary: RowsSummary, feature_names: Sequence[str]) 
             f"weights add up to {summary.row_weight:g}: squares times weights are out of range of 64-bit "
             f"floats (more than {LARGEST_SUM:g}). Divide the column, or the weights, by a constant."
         )
-    narrow = (spread > 0.0) & (spread < np.sqrt(SMALLEST_SQUARE / min(summary.heaviest, 1.0)))
+    # Weights that are lighter than any may be are told of by themselves.
+    heaviest = min(max(summary.heaviest, LIGHTEST), 1.0)
+    narrow = (spread > 0.0) & (spread < np.sqrt(SMALLEST_SQUARE / heaviest))
     for j in map(int, np.flatnonzero(narrow)):
         raise DataError(
             f"column {feature_names[j]!r} runs from {summary.low[j]:g} to {summary.high[j]:g}, and no "

@@ -53,8 +53,8 @@ class History:
     n_waits: int = 0
     waited: bool = False
     """Whether the latest step moved means only: covariances follow, and what it gains tells nothing."""
-    _terms: float = 0.0
-    """Row weight, and what a prior counts as."""
+    _pseudo_weight: float = 0.0
+    """What the prior counts as."""
     _latest: Mixture | None = None
 
     def leap(self) -> None:
@@ -76,7 +76,7 @@ class History:
         self.n_waits += self.waited
         # A prior counts like rows of its own.
         pseudo_rows = step.prior.pseudo_rows(mixture.family, mixture.n_components, mixture.n_features)
-        self._terms = row_weight + pseudo_rows * mixture.n_components
+        self._pseudo_weight = pseudo_rows * mixture.n_components
         self._latest = mixture
 
     def _moved_means_only(self, mixture: Mixture) -> bool:
@@ -85,6 +85,10 @@ class History:
             return False
         moves = np.abs(mixture.means - self._latest.means)
         return bool((moves > AT_REST * np.abs(mixture.means).max(axis=0)).any())
+
+    @property
+    def _terms(self) -> float:
+        return self.row_weight + self._pseudo_weight
 
     @property
     def rounding(self) -> float:
