@@ -60,7 +60,7 @@ def test_a_column_without_spread_keeps_its_floor():
     flat = MemoryRows(np.c_[rows.matrix[:, :2], np.full(len(rows.matrix), 5.0)])
     with pytest.warns(UserWarning, match="constant"):
         step = prepare(flat, FitSettings(3))
-    matrix = np.diag([1.0, 1.0, 0.0]) + step.prior.floor()
+    matrix = np.diag([1.0, 1.0, 0.0]) + step.prior.floor().matrix
     begun = [
         Mixture(start.weights, np.c_[start.means[:, :2], [5.0] * 3], np.stack([matrix] * 3), start.family)
         for start in starts

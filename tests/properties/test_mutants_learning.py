@@ -321,7 +321,7 @@ def test_a_start_along_a_direction_without_spread_is_what_the_prior_holds_there(
     for matrix in start.covariances:
         np.testing.assert_array_equal(matrix, matrix.T)
         assert matrix[0, 0] == pytest.approx(1.0)
-        assert matrix[1, 1] == pytest.approx(floor[1, 1], rel=1e-6)
+        assert matrix[1, 1] == pytest.approx(floor.matrix[1, 1], rel=1e-6)
 
 
 def test_every_fit_of_a_selection_knows_where_its_climbs_have_ended():

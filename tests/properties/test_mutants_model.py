@@ -8,6 +8,7 @@ from gaussmix.errors import DegenerateComponentError, SettingsError
 from gaussmix.model.coordinates import coordinates, mixture_at
 from gaussmix.model.covariances import FAMILIES, covariance_family
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.prior import FLOOR_SHARE, spread_floor
 from gaussmix.model.quadratic import taken_for_other
 from gaussmix.model.quantities import quantities_of
 
@@ -63,3 +64,27 @@ def test_the_conjugate_prior_ties_means_already():
     start = {"means_init": [[0.0, 0.0], [1.0, 1.0]], "hold": {"means": [0]}}
     with pytest.raises(SettingsError, match="hold and share go with prior='weak' or None"):
         GaussianMixture(2, prior="conjugate", **start).fit(np.random.default_rng(0).normal(size=(50, 2)))
+
+
+@pytest.mark.parametrize("family", ["VVV", "EEE", "VVI", "full", "tied", "diag"])
+def test_what_a_prior_holds_fixed_is_in_covariances_whatever_rounding_leaves_there(family):
+    """Beside a far row, rounding in a direction without spread was more than rounding of what is held."""
+    flat = np.array([[0.0], [0.0], [1.0]]) if family in ("VVI", "diag") else np.full((3, 1), 3.0**-0.5)
+    floor = spread_floor(flat, np.diag([4.0, 9.0, 16.0]), np.ones(3))
+    covariances = np.array([np.diag([4.0, 5.0, 6.0]), np.diag([3.0, 2.0, 1.0])])
+    kind = covariance_family(family)
+    compact = kind.from_matrices(covariances)
+    held = kind.matrices(floor.under(compact, kind), 2, 3)
+    np.testing.assert_array_equal(held, np.swapaxes(held, 1, 2))
+    normal = flat[:, 0] / [2.0, 3.0, 4.0]
+    np.testing.assert_allclose(normal @ held @ normal, [FLOOR_SHARE] * 2, rtol=1e-9)
+    np.testing.assert_allclose(held @ normal, [floor.matrix @ normal] * 2, rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("family", [kind for kind in FAMILIES if kind.free], ids=lambda family: family.name)
+def test_covariances_projected_are_what_a_family_can_hold_of_them(family):
+    covariances = family.from_matrices(np.array([np.diag([4.0, 5.0, 6.0]), np.diag([3.0, 2.0, 1.0])]))
+    onto = np.diag([1.0, 0.5, 0.0])
+    expected = onto @ family.matrices(covariances, 2, 3) @ onto
+    projected, held = family.projected(covariances, onto), family.from_matrices(expected)
+    np.testing.assert_allclose(projected, held, rtol=1e-14, atol=1e-15)

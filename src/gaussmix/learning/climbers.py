@@ -159,7 +159,7 @@ def rule_for(family: CovarianceFamily, n_features: int, step: MStep, row_weight:
     blank = family.reduce_scatter(np.zeros((n_features, n_features)), 1)
     added = np.zeros(family.shape(1, n_features))
     if (floor := prior.floor()) is not None:
-        added = family.add_matrix(added, floor)
+        added = family.add_matrix(added, floor.matrix)
     if step.reg_covar > 0.0:
         added = family.add_matrix(added, step.reg_covar * np.eye(n_features))
     return MStepRule(

@@ -15,7 +15,7 @@ from gaussmix.learning.settings import FitSettings
 from gaussmix.model.conjugate import ConjugatePrior
 from gaussmix.model.covariances import ONE_DIMENSION, CovarianceFamily
 from gaussmix.model.maximise import MStep
-from gaussmix.model.prior import NoPrior, Prior, WeakPrior, spread_floor
+from gaussmix.model.prior import Floor, NoPrior, Prior, WeakPrior, spread_floor
 
 # A column takes part in a direction without spread if it has this share of the direction's length.
 TAKES_PART = 1e-3
@@ -162,7 +162,7 @@ def covariance_seen(rows: Rows, family: CovarianceFamily) -> FloatArray:
 
 def _floor(
     rows: Rows, family: CovarianceFamily, covariance: FloatArray, settings: FitSettings
-) -> FloatArray | None:
+) -> Floor | None:
     """Covariance along directions without spread, after a word about them."""
     flat = family.spreadless_directions(covariance)
     if flat.shape[1] == 0:

@@ -24,7 +24,7 @@ from gaussmix.model.covariances import CovarianceFamily
 from gaussmix.model.maximise import MStep, maximise
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import Prior, WeakPrior
-from gaussmix.model.spread import longest_axis, positive_scale
+from gaussmix.model.spread import longest_axis
 
 SAMPLE_ROWS, SAMPLE_VALUES = 1 << 15, 1 << 21
 # Neighbours are looked for among this many rows: trees of more are slow in many dimensions.
@@ -160,7 +160,7 @@ def _one_component(rows: Rows, settings: FitSettings, step: MStep) -> Mixture:
     family = settings.family
     covariances = family.from_matrices(covariance_seen(rows, family)[None])
     if (floor := step.prior.floor()) is not None:
-        covariances = family.add_matrix(covariances, floor)
+        covariances = floor.under(covariances, family)
     if step.reg_covar > 0.0:
         covariances = family.add_matrix(covariances, step.reg_covar * np.eye(len(rows.feature_names)))
     return Mixture(np.ones(1), rows.summary.mean[None, :], covariances, family)
@@ -300,18 +300,13 @@ def _with_floor(start: Mixture, step: MStep) -> Mixture:
 
     Every later mixture has those, and against any others the objective may fall.
     """
-    floor, held = step.prior.floor(), list(step.ties.hold.get("covariances", ()))
-    if floor is None or not isinstance(step.prior, WeakPrior):
+    if (floor := step.prior.floor()) is None:
         return start
-    pooled = step.prior.covariance
-    flat = start.family.spreadless_directions(pooled)
-    scale = positive_scale(pooled, np.ones(len(pooled)))
-    # Projects onto where the rows vary, in columns of variance 1.
-    kept = (np.eye(len(pooled)) - flat @ flat.T) * (scale[:, None] / scale)
-    matrices = kept @ start.matrices @ kept.T + floor
-    matrices = 0.5 * (matrices + matrices.transpose(0, 2, 1))
+    held = list(step.ties.hold.get("covariances", ()))
+    family = start.family
+    matrices = family.matrices(floor.under(start.covariances, family), *start.means.shape).copy()
     matrices[held] = start.matrices[held]
-    return replace(start, covariances=start.family.compacted(matrices))
+    return replace(start, covariances=family.compacted(matrices))
 
 
 def nudged_apart(mixture: Mixture, groups: list[list[int]], rows: Rows, distance: float) -> Mixture:

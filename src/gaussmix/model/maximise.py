@@ -142,7 +142,7 @@ def _covariances(
         covariances = current.covariances.copy()
         covariances[~without] = _estimate_of_some(~without, counts, scatter, current)
     if (floor := step.prior.floor()) is not None:
-        covariances = family.add_matrix(covariances, floor)
+        covariances = floor.under(covariances, family)
     if step.reg_covar > 0.0:
         covariances = family.add_matrix(covariances, step.reg_covar * np.eye(n_features))
     return step.ties.bound_covariances(covariances, current)

@@ -23,6 +23,19 @@ class Anchor(NamedTuple):
     n_rows: float
 
 
+class Floor(NamedTuple):
+    """What a prior holds fixed in each covariance, along directions in which the rows have no spread."""
+
+    matrix: FloatArray
+    """(D, D), the same in all components."""
+    kept: FloatArray
+    """(D, D), projects onto where the rows vary."""
+
+    def under(self, covariances: FloatArray, family: CovarianceFamily) -> FloatArray:
+        """Covariances that contain it, whatever rounding has left of them along those directions."""
+        return family.add_matrix(family.projected(covariances, self.kept), self.matrix)
+
+
 class Prior(ABC):
     """Pseudo-rows that each component gets in the M-step, and the matching penalty."""
 
@@ -41,8 +54,8 @@ class Prior(ABC):
         """Rows that each component is given besides its own where means are estimated, or None."""
         return None
 
-    def floor(self) -> FloatArray | None:
-        """A matrix (D, D) fixed in each covariance along directions without spread, or None."""
+    def floor(self) -> Floor | None:
+        """What is fixed in each covariance along directions without spread, or None."""
         return None
 
     @abstractmethod
@@ -94,14 +107,14 @@ class WeakPrior(Prior):
         a.
     covariance : (D, D) array
         S, the covariance of all rows.
-    fixed : (D, D) array or None
-        The covariance held fixed along directions in which the rows have no spread at all.
+    fixed : Floor or None
+        What is held fixed along directions in which the rows have no spread at all.
     """
 
     name = "weak"
     strength: float
     covariance: FloatArray
-    fixed: FloatArray | None
+    fixed: Floor | None
     _scatters: dict[tuple[str, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def pseudo_rows(self, family: CovarianceFamily, n_components: int, n_features: int) -> float:  # noqa: ARG002
@@ -115,7 +128,7 @@ class WeakPrior(Prior):
             self._scatters[key] = 2.0 * self.strength * reduced
         return self._scatters[key]
 
-    def floor(self) -> FloatArray | None:
+    def floor(self) -> Floor | None:
         return self.fixed
 
     def log_density(self, mixture: Mixture) -> float:
@@ -123,8 +136,8 @@ class WeakPrior(Prior):
         return -self.strength * float((traces - 2.0 * mixture.log_determinants).sum())
 
 
-def spread_floor(flat: FloatArray, covariance: FloatArray, magnitudes: FloatArray) -> FloatArray | None:
-    """The covariance (D, D) to hold fixed along directions without spread; None where there are none.
+def spread_floor(flat: FloatArray, covariance: FloatArray, magnitudes: FloatArray) -> Floor | None:
+    """What to hold fixed along directions without spread; None where there are none.
 
     Parameters
     ----------
@@ -142,6 +155,7 @@ def spread_floor(flat: FloatArray, covariance: FloatArray, magnitudes: FloatArra
     """
     if flat.shape[1] == 0:
         return None
-    scaled = flat * positive_scale(covariance, np.where(magnitudes > 0.0, magnitudes, 1.0))[:, None]
-    floor: FloatArray = FLOOR_SHARE * scaled @ scaled.T
-    return floor
+    scale = positive_scale(covariance, np.where(magnitudes > 0.0, magnitudes, 1.0))
+    along = flat @ flat.T
+    kept = (np.eye(len(scale)) - along) * (scale[:, None] / scale)
+    return Floor(FLOOR_SHARE * along * scale[:, None] * scale, kept)

@@ -120,7 +120,7 @@ def explain(
         rows.summary.row_weight,
         settings.prior,
         prior.pseudo_rows(settings.family, settings.n_components, n_features),
-        np.zeros((n_features, n_features)) if floor is None else floor,
+        np.zeros((n_features, n_features)) if floor is None else floor.matrix,
         settings.reg_covar,
         _ending(result),
         "" if settings.given.says_something else _START.format(method=settings.init_params),

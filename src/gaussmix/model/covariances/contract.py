@@ -174,6 +174,10 @@ class CovarianceFamily(ABC):
         """Covariances with one matrix (D, D), or what of it this family can hold, added to each."""
 
     @abstractmethod
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        """M C M^T of each covariance C with one matrix M (D, D), or what of it this family can hold."""
+
+    @abstractmethod
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """The diagonals of the factors: (K, D); 1 / them are conditional standard deviations."""
 

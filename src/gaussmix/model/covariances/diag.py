@@ -62,6 +62,10 @@ class Diag(CovarianceFamily):
         total: FloatArray = covariances + np.diagonal(matrix)
         return total
 
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        total: FloatArray = covariances * np.diagonal(onto) ** 2
+        return total
+
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return factors
 

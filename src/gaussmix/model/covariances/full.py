@@ -67,6 +67,10 @@ class Full(CovarianceFamily):
         total: FloatArray = covariances + matrix
         return total
 
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        turned = onto @ covariances @ onto.T
+        return 0.5 * (turned + np.swapaxes(turned, -1, -2))
+
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.diagonal(factors, axis1=1, axis2=2)
 

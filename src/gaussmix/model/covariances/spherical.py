@@ -56,6 +56,10 @@ class Spherical(CovarianceFamily):
         total: FloatArray = covariances + np.trace(matrix) / matrix.shape[0]
         return total
 
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        total: FloatArray = covariances * np.sum(onto**2) / len(onto)
+        return total
+
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.broadcast_to(factors[:, None], (n_components, n_features))
 

@@ -59,6 +59,10 @@ class Tied(CovarianceFamily):
         total: FloatArray = covariances + matrix
         return total
 
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        turned = onto @ covariances @ onto.T
+        return 0.5 * (turned + np.swapaxes(turned, -1, -2))
+
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return np.broadcast_to(np.diagonal(factors), (n_components, n_features))
 

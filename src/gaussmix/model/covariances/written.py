@@ -71,6 +71,10 @@ class Written(CovarianceFamily):
         total = self._compact.add_matrix(self._compact.compacted(covariances), matrix)
         return self._written(total, *covariances.shape[:2])
 
+    def projected(self, covariances: FloatArray, onto: FloatArray) -> FloatArray:
+        total = self._compact.projected(self._compact.compacted(covariances), onto)
+        return self._written(total, *covariances.shape[:2])
+
     def factor_diagonals(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         return self._compact.factor_diagonals(factors, n_components, n_features)
 
