@@ -5,7 +5,7 @@ import numpy as np
 from gaussmix.errors import DegenerateComponentError
 from gaussmix.kernels.contract import FloatArray
 from gaussmix.model.covariances.full import Full
-from gaussmix.model.covariances.shapes import log_determinants_of
+from gaussmix.model.covariances.shapes import NO_SPREAD_ALONG, log_determinants_of
 
 
 class EVV(Full):
@@ -21,7 +21,7 @@ class EVV(Full):
         log_determinants = log_determinants_of(scatter)
         flat = np.isnan(log_determinants)
         if flat.any():
-            raise DegenerateComponentError(int(np.argmax(flat)), "has no spread left along one of its axes")
+            raise DegenerateComponentError(int(np.argmax(flat)), NO_SPREAD_ALONG)
         sizes = np.exp(log_determinants / n_features)
         with np.errstate(over="ignore"):
             matrices = (sizes.sum() / counts.sum() / sizes)[:, None, None] * scatter

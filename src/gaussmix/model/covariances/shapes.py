@@ -16,6 +16,7 @@ MOST_ROUNDS, AT_REST = 1000, 1e-14
 
 # A spread is none if it is below this share of the component's largest.
 VANISHING = 1e-100
+NO_SPREAD_ALONG = "has no spread left along one of its axes"
 
 
 def volumes_of(variances: FloatArray) -> FloatArray:
@@ -71,7 +72,7 @@ def common_shape(
     if volumes is None:
         volumes = spreads.mean(axis=1) / counts
     for _ in range(MOST_ROUNDS):
-        _refuse_vanished(volumes)
+        refuse_vanished(volumes)
         total = (spreads / volumes[:, None]).sum(axis=0)
         refuse_flat(total[None])
         shape = total / volumes_of(total[None])[0]
@@ -81,7 +82,13 @@ def common_shape(
     return volumes, shape
 
 
-def _refuse_vanished(volumes: FloatArray) -> None:
+def refuse_vanished(volumes: FloatArray) -> None:
+    """Refuse volumes (K,) that are not all positive, naming the component.
+
+    Raises
+    ------
+    DegenerateComponentError
+    """
     if not (volumes > 0.0).all():
         raise DegenerateComponentError(int(np.argmin(volumes)), "has no spread left")
 
@@ -97,6 +104,4 @@ def refuse_flat(spreads: FloatArray) -> None:
     least = np.maximum(VANISHING * spreads.max(axis=1, keepdims=True), SMALLEST)
     wrong = ~((spreads > least) & (spreads < np.inf)).all(axis=1)
     if wrong.any():
-        raise DegenerateComponentError(
-            int(np.argmax(wrong)) if len(spreads) > 1 else None, "has no spread left along one of its axes"
-        )
+        raise DegenerateComponentError(int(np.argmax(wrong)) if len(spreads) > 1 else None, NO_SPREAD_ALONG)
