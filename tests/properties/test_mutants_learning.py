@@ -80,12 +80,13 @@ def test_columns_too_unlike_to_be_turned_are_named():
 
 
 def test_features_are_too_many_when_one_covariance_is_more_than_a_share_of_memory(monkeypatch):
-    one_covariance = 8 * 3**2
+    n_features = 500
+    one_covariance = 8 * n_features**2
     monkeypatch.setattr(prepare_module, "memory_to_use", lambda: one_covariance * SHARE)
-    prepare_module._refuse_too_wide(3)
+    prepare_module._refuse_too_wide(n_features)
     monkeypatch.setattr(prepare_module, "memory_to_use", lambda: one_covariance * SHARE - 1)
-    with pytest.raises(DataError, match="one covariance of 3 features takes"):
-        prepare_module._refuse_too_wide(3)
+    with pytest.raises(DataError, match="one covariance of 500 features takes"):
+        prepare_module._refuse_too_wide(n_features)
 
 
 def test_start_covariances_in_the_form_of_their_family_are_taken_and_checked():

@@ -103,6 +103,8 @@ def _side_by_side(rows: MemoryRows, starts: list[Mixture], step: MStep, n_steps:
         n_steps,
     )
 
+    effective = effective_rows(climbed.counts, climbed.squared_counts)
+
     def covariances(m: int) -> FloatArray:
         found: FloatArray = climbed.covariances[m]
         return compact.matrices(found, n_components, n_features) if written else found
@@ -111,7 +113,7 @@ def _side_by_side(rows: MemoryRows, starts: list[Mixture], step: MStep, n_steps:
         Climber(
             Mixture(climbed.weights[m], climbed.means[m], covariances(m), family),
             float(climbed.objectives[m]),
-            effective_rows(climbed.counts[m], climbed.squared_counts[m]),
+            effective[m],
         )
         for m in range(len(starts))
     ]
@@ -138,7 +140,7 @@ def _alone(rows: MemoryRows, start: Mixture, step: MStep, n_steps: int) -> Climb
 
 
 def effective_rows(counts: FloatArray, squared_counts: FloatArray) -> FloatArray:
-    """(sum r)^2 / sum r^2 of each component, in the unit of the rows' weights: (K,).
+    """(sum r)^2 / sum r^2 of each component, in the unit of the rows' weights: (K,), or (m, K) of many.
 
     No more than three times what the component holds, so that one that holds next to nothing of many
     rows does not seem to rest on them.

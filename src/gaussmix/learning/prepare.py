@@ -25,6 +25,8 @@ FEW_COUNTS = 0.5
 LEAST_TURNED = 1e-14
 # ... and beside one variance for all, squares of their quotients leave the floats' range.
 LEAST_SHARED = 1e-100
+# Bytes that no process lacks that has come so far.
+SURELY_THERE = 1 << 20
 
 
 _UNWARNED: ContextVar[bool] = ContextVar("unwarned", default=False)
@@ -112,8 +114,9 @@ def _refuse_too_wide(n_features: int) -> None:
     ------
     DataError
     """
-    needed, memory = 8 * n_features**2, memory_to_use() / SHARE
-    if needed > memory:
+    needed = 8 * n_features**2
+    # Asking takes longer than a step of EM on a small table.
+    if needed > SURELY_THERE and needed > (memory := memory_to_use() / SHARE):
         raise DataError(
             f"one covariance of {n_features} features takes {needed / 1e9:.3g} GB, and this process can have "
             f"{memory / 1e9:.3g} GB: choose fewer columns, or reduce them first (PCA, TruncatedSVD)"
