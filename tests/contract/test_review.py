@@ -1,8 +1,12 @@
 """The review after a fit, number by number: each of these lines has been broken to see a test fail."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import gaussmix.learning.review as review_module
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
 from gaussmix.learning.partitions import METHODS
@@ -11,7 +15,7 @@ from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings, GivenStart
 from gaussmix.learning.starts import draw_sample
 from gaussmix.model.covariances import covariance_family
-from gaussmix.model.mixture import Mixture
+from gaussmix.model.mixture import Mixture, Noise
 from gaussmix.report.summary import summarise
 
 SPHERES = covariance_family("spherical")
@@ -98,3 +102,39 @@ def test_responsibilities_to_start_from_are_normalised(faithful):
     scaled = shares * np.random.default_rng(0).uniform(1.0, 9.0, (len(faithful), 1))
     plain, other = (GaussianMixture(2, trace=True).fit(faithful, start=s) for s in (shares, scaled))
     np.testing.assert_allclose(other.trace_[0].mixture.means, plain.trace_[0].mixture.means, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "noise", [None, Noise(0.1, np.array([-200.0, -200.0]), 500.0 * np.eye(2))], ids=["", "noise"]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pieces_of_any_length_are_looked_at_alike(monkeypatch, faithful, weighted, noise):
+    weights = np.random.default_rng(1).integers(0, 3, len(faithful)).astype(float) if weighted else None
+    rows = np.vstack([faithful, faithful[:1] + 100.0, faithful[-1:] - 100.0])
+    rows = MemoryRows(rows, None if weights is None else np.r_[weights, 1.0, 2.0])
+    found = search(MemoryRows(faithful), FitSettings(2)).mixture
+    mixture = replace(
+        found, weights=found.weights * (1.0 if noise is None else 1.0 - noise.weight), noise=noise
+    )
+    whole = review_rows(rows, mixture)
+    for n_rows in (1, 7, len(faithful)):
+        monkeypatch.setattr(review_module, "ROWS_LOOKED_AT", n_rows)
+        pieces = review_rows(rows, mixture)
+        for name, value in vars(whole).items():
+            if name == "examples":
+                np.testing.assert_array_equal(np.array(getattr(pieces, name)), np.array(value))
+            else:
+                np.testing.assert_allclose(getattr(pieces, name), value, rtol=1e-12, err_msg=name)
+
+
+def test_a_review_needs_memory_for_a_few_bytes_a_row():
+    rows = MemoryRows(np.random.default_rng(0).normal(size=(2_000_000, 1)))
+    assert rows.summary.n_rows == 2_000_000
+    tracemalloc.start()
+    try:
+        review_rows(rows, one_gaussian())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Looking at all of them at once takes 60 bytes a row.
+    assert peak < 16 * 2_000_000

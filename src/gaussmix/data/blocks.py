@@ -3,7 +3,7 @@
 The same rows cut alike give the same bits from an array, a file or a cluster.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -40,6 +40,17 @@ class Block:
     def row_weight(self) -> float:
         """The weight of its rows."""
         return float(len(self.matrix) if self.weights is None else self.weights.sum())
+
+    def pieces(self, n_rows: int) -> Iterator["Block"]:
+        """The same in blocks of so many rows, at least one, for work that needs memory for each row."""
+        passed = self.passed
+        for start in range(0, max(len(self.matrix), 1), n_rows):
+            part = slice(start, start + n_rows)
+            weights = None if self.weights is None else self.weights[part]
+            numbers = None if self.numbers is None else self.numbers[part]
+            piece = Block(self.matrix[part], weights, self.first + start, passed, numbers)
+            yield piece
+            passed += piece.row_weight
 
 
 class Summed(Protocol):

@@ -1,17 +1,16 @@
 """A last look at the rows under the fitted mixture: what an honest answer has to mention."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from gaussmix.data.blocks import Block
+from gaussmix.data.blocks import Block, added_up
 from gaussmix.data.checkpoints.encoding import register
 from gaussmix.data.rows import Rows
 from gaussmix.data.tasks import tiles_of
-from gaussmix.kernels.contract import FloatArray, Looks
+from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.outcome import Doubt
 from gaussmix.model.mixture import Mixture
 
@@ -23,6 +22,8 @@ SUPPORT_SHARE = 0.01
 MISFIT_SIGMAS, MISFIT_SHARE = 5.0, 0.2
 CHANCE_SIGMAS = 3.0
 ROWS_NAMED = 5
+# Rows that are looked at at a time: few next to what a fit may need besides the rows, many to a call.
+ROWS_LOOKED_AT = 1 << 17
 # Components coincide when squared distances and divergence of their covariances are below this.
 SAME_GAUSSIAN = 0.01
 # A component that holds less than half a row altogether describes nothing.
@@ -208,24 +209,35 @@ class LookAgain:
     mixture: Mixture
 
     def __call__(self, block: Block) -> _Seen:
-        """With memory for a few numbers a row."""
+        """With memory for a label and a flag of each row, and for more of a piece at a time."""
+        labels, held = np.empty(len(block.matrix), dtype=np.int32), np.zeros(len(block.matrix), dtype=bool)
+
+        def seen(piece: Block) -> _Seen:
+            own = slice(piece.first - block.first, piece.first - block.first + len(piece.matrix))
+            return self._seen(piece, labels[own], held[own])
+
+        return replace(
+            added_up(map(seen, block.pieces(ROWS_LOOKED_AT))), supports=self._supports(block, labels, held)
+        )
+
+    def _seen(self, block: Block, labels: NDArray[np.int32], held: NDArray[np.bool_]) -> _Seen:
+        """All but the supports; notes (n,) which component is likeliest, and whether it holds the row."""
         matrix, weights = block.matrix, block.weights
         places = np.arange(len(matrix)) if block.numbers is None else block.numbers - 1
-        if weights is None:
-            weights = np.ones(len(matrix))
-        elif not weights.all():
-            counting = weights > 0.0
-            matrix, weights, places = matrix[counting], weights[counting], places[counting]
+        counting = slice(None) if weights is None or weights.all() else weights > 0.0
+        matrix, places = matrix[counting], places[counting]
+        weights = np.ones(len(matrix)) if weights is None else weights[counting]
         looks = self.mixture.looks(matrix)
+        labels[counting], held[counting] = looks.labels, looks.largest >= SUPPORT_SHARE
         far = looks.nearest > unexplained_distance(matrix.shape[1])
-        labels, of_named = looks.labels, weights
+        found, of_named = looks.labels, weights
         if self.mixture.noise is not None:
             # What noise explains is not unexplained.
-            named = looks.labels >= 0
+            named = found >= 0
             far &= named
-            labels, of_named = labels[named], weights[named]
+            found, of_named = found[named], weights[named]
         unexplained = np.flatnonzero(far)
-        assigned = np.bincount(labels, of_named, self.mixture.n_components)
+        assigned = np.bincount(found, of_named, self.mixture.n_components)
         return _Seen(
             n_rows=len(matrix),
             row_weight=float(weights.sum()),
@@ -237,7 +249,7 @@ class LookAgain:
             n_given=len(block.matrix),
             unexplained=tuple(int(i) for i in places[unexplained[:ROWS_NAMED]]),
             numbered=block.numbers is not None,
-            supports=self._supports(matrix, looks),
+            supports=(),
             least_rows=self._least_rows,
         )
 
@@ -245,20 +257,21 @@ class LookAgain:
     def _least_rows(self) -> int:
         return self.mixture.family.least_rows(self.mixture.n_features)
 
-    def _supports(self, matrix: NDArray[Any], looks: Looks) -> tuple[FloatArray, ...]:
+    def _supports(
+        self, block: Block, labels: NDArray[np.int32], held: NDArray[np.bool_]
+    ) -> tuple[FloatArray, ...]:
         """Distinct rows (m, D) that each component holds a share of, no more than are needed."""
-        most, n_components = self._least_rows, self.mixture.n_components
-        held = looks.largest >= SUPPORT_SHARE
+        most, matrix = self._least_rows, block.matrix
         nothing = np.empty((0, matrix.shape[1]))
-        found = [nothing] * n_components
-        for k in range(n_components):
+        found = [nothing] * self.mixture.n_components
+        for k in range(len(found)):
             # Mostly the first of those that are likeliest in it are enough.
-            likeliest = np.flatnonzero((looks.labels == k) & held)[: 4 * most]
+            likeliest = np.flatnonzero((labels == k) & held)[: 4 * most]
             found[k] = _with_new(nothing, np.asarray(matrix[likeliest], dtype=np.float64), most)
         if all(len(rows) == most for rows in found):
             return tuple(found)
         found = [rows if len(rows) == most else nothing for rows in found]
-        for tile, _ in tiles_of(Block(matrix, None, 0, 0.0)):
+        for tile, _ in tiles_of(block):
             for k, share in enumerate(self.mixture.scores(tile).shares.T):
                 if len(found[k]) < most:
                     found[k] = _with_new(found[k], tile[share >= SUPPORT_SHARE], most)
