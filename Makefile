@@ -57,7 +57,7 @@ sanitize: $(READY) ## the native tests under address, undefined-behaviour and th
 # account of threads in a child that was forked from several.
 SANITIZED := build/sanitized
 LIBRARY = $(shell $(CXX) -print-file-name=lib$(1).so)
-KERNEL_TESTS := $(foreach name,native_kernel blocks climbers precision,tests/contract/test_$(name).py)
+KERNEL_TESTS := $(foreach name,native_kernel blocks climbers parts precision,tests/contract/test_$(name).py)
 sanitize-python: $(READY) ## the kernel under sanitizers in Python's tests of it and of threads; EVERY=1 for all of them
 	export ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 GAUSSMIX_TESTS_EVERY=$(or $(EVERY),10); \
 	for kind in address,undefined thread; do \

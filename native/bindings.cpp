@@ -95,8 +95,9 @@ template <typename Real>
 nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights, In means, In factors,
                   In log_determinants, const std::string &form, double log_background,
                   const std::string &scatter, Out counts, Out squared_counts, Out offsets, Out moments,
-                  bool single, int n_threads) {
+                  int64_t part_rows, std::optional<int64_t> singles_from, int n_threads) {
     const int64_t n = int64_t(rows.shape(0)), d = int64_t(rows.shape(1)), k = int64_t(log_weights.size());
+    expect(part_rows > 0, "a part has at least one row");
     const Components components =
         checked_components(log_weights, means, factors, log_determinants, form_named(form), log_background,
                            kind_named(scatter), d);
@@ -109,7 +110,7 @@ nb::tuple sums_of(RowArray<Real> rows, std::optional<In> weights, In log_weights
         rows.data(), n, d, rows.stride(0), rows.stride(1), weights ? weights->data() : nullptr};
     Sums sums{0.0, 0.0, counts.data(), squared_counts.data(), offsets.data(), moments.data()};
     unlocked([&](const std::function<bool()> &interrupted) {
-        return expected_sums<Real>(view, components, sums, single ? Arithmetic::single : Arithmetic::precise,
+        return expected_sums<Real>(view, part_rows, components, sums, singles_from.value_or(NO_SINGLES),
                                    n_threads, interrupted);
     });
     return nb::make_tuple(sums.log_likelihood, sums.row_weight);
@@ -243,7 +244,8 @@ void define(nb::module_ &module, const char *sums, const char *scores, const cha
     module.def(sums, &sums_of<Real>, nb::arg("rows"), nb::arg("weights").none(), nb::arg("log_weights"),
                nb::arg("means"), nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"),
                nb::arg("log_background"), nb::arg("scatter"), nb::arg("counts"), nb::arg("squared_counts"),
-               nb::arg("offsets"), nb::arg("moments"), nb::arg("single"), nb::arg("n_threads"));
+               nb::arg("offsets"), nb::arg("moments"), nb::arg("part_rows"), nb::arg("singles_from").none(),
+               nb::arg("n_threads"));
     module.def(scores, &scores_of<Real>, nb::arg("rows"), nb::arg("log_weights"), nb::arg("means"),
                nb::arg("factors"), nb::arg("log_determinants"), nb::arg("form"), nb::arg("log_background"),
                nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("log_densities").none(),

@@ -4,6 +4,9 @@
 #include "climb_test.hpp"
 #include "problems.hpp"
 
+#include <algorithm>
+#include <deque>
+
 using namespace gaussmix;
 
 namespace {
@@ -97,9 +100,9 @@ void compare(const Problem &p) {
     const int64_t size = scatter_size(p.kind, p.k, p.d);
     Result exact(p.k, p.d, size), one(p.k, p.d, size), four(p.k, p.d, size);
     by_definition(p, exact);
-    check(expected_sums(rows, components, one.sums, Arithmetic::precise, 1, [] { return false; }),
+    check(expected_sums(rows, p.n, components, one.sums, NO_SINGLES, 1, [] { return false; }),
           "one thread finishes");
-    check(expected_sums(rows, components, four.sums, Arithmetic::precise, 4, [] { return false; }),
+    check(expected_sums(rows, p.n, components, four.sums, NO_SINGLES, 4, [] { return false; }),
           "four threads finish");
     check(near(one.sums.log_likelihood, exact.sums.log_likelihood, exact.sums.log_likelihood),
           "log-likelihood");
@@ -124,8 +127,8 @@ void compare_floats(const Problem &p) {
     Result exact(p.k, p.d, size), single(p.k, p.d, size), precise(p.k, p.d, size);
     by_definition(rounded, exact);
     const auto never = [] { return false; };
-    check(expected_sums(rows, components, precise.sums, Arithmetic::precise, 2, never), "floats finish");
-    check(expected_sums(rows, components, single.sums, Arithmetic::single, 2, never), "singles finish");
+    check(expected_sums(rows, p.n, components, precise.sums, NO_SINGLES, 2, never), "floats finish");
+    check(expected_sums(rows, p.n, components, single.sums, 0, 2, never), "singles finish");
     check(near(precise.sums.log_likelihood, exact.sums.log_likelihood, exact.sums.log_likelihood),
           "log-likelihood of floats");
     check(close(precise.scatter, exact.scatter), "scatter of floats");
@@ -134,6 +137,42 @@ void compare_floats(const Problem &p) {
     check(close(single.counts, exact.counts, 1e6), "counts in single precision");
     check(close(single.offsets, exact.offsets, 1e6), "offsets in single precision");
     check(close(single.scatter, exact.scatter, 1e6), "scatter in single precision");
+}
+
+// Rows taken in three parts in one call, the last one shorter, against each part by itself.
+template <typename Given> void compare_parts(const Problem &p, int64_t part_rows, int64_t singles_from) {
+    const std::vector<Given> values(p.rows.begin(), p.rows.end());
+    const Rows<Given> rows = rows_of(p, values);
+    const Components components = components_of(p);
+    const int64_t size = scatter_size(p.kind, p.k, p.d);
+    const auto never = [] { return false; };
+    Result all(p.k, p.d, size);
+    check(expected_sums(rows, part_rows, components, all.sums, singles_from, 3, never), "parts finish");
+    std::deque<Result> parts;
+    for (int64_t first = 0; first < p.n; first += part_rows) {
+        const double *weights = rows.weights == nullptr ? nullptr : rows.weights + first;
+        const Rows<Given> part{
+            values.data() + first * p.d, std::min(part_rows, p.n - first), p.d, p.d, 1, weights};
+        parts.emplace_back(p.k, p.d, size);
+        expected_sums(part, part.n_rows, components, parts.back().sums, singles_from, 1, never);
+    }
+    bool same = parts.size() == 3;
+    const auto add = [&](double total, double one, double two, double three) {
+        same = same && total == one + two + three;
+    };
+    const auto add_all = [&](std::vector<double> Result::*of) {
+        for (size_t i = 0; i < (all.*of).size(); ++i)
+            add((all.*of)[i], (parts[0].*of)[i], (parts[1].*of)[i], (parts[2].*of)[i]);
+    };
+    if (same) {
+        add(all.sums.log_likelihood, parts[0].sums.log_likelihood, parts[1].sums.log_likelihood,
+            parts[2].sums.log_likelihood);
+        add_all(&Result::counts);
+        add_all(&Result::squared);
+        add_all(&Result::offsets);
+        add_all(&Result::scatter);
+    }
+    check(same, "parts at once give the bits of parts by themselves");
 }
 
 // Labels, responsibilities and log densities of each row.
@@ -170,9 +209,9 @@ void compare_scores(const Problem &p) {
 }
 
 // Rows that no component reaches are the background's: the sums are those of the other rows.
-template <typename Given> void far_rows(Problem p, double far, Arithmetic arithmetic) {
+template <typename Given> void far_rows(Problem p, double far, int64_t singles_from) {
     p.log_background = -30.0;
-    const double loosely = arithmetic == Arithmetic::single ? 1e6 : 1.0;
+    const double loosely = singles_from == 0 ? 1e6 : 1.0;
     for (double &x : p.rows)
         x = double(Given(x));
     Problem mixed = p;
@@ -187,7 +226,7 @@ template <typename Given> void far_rows(Problem p, double far, Arithmetic arithm
     const int64_t size = scatter_size(p.kind, p.k, p.d);
     Result near_only(p.k, p.d, size), all(p.k, p.d, size);
     by_definition(p, near_only);
-    check(expected_sums(rows_of(mixed, values), components_of(mixed), all.sums, arithmetic, 2,
+    check(expected_sums(rows_of(mixed, values), mixed.n, components_of(mixed), all.sums, singles_from, 2,
                         [] { return false; }),
           "far rows finish");
     const double expected = near_only.sums.log_likelihood - 30.0 * double(p.n / 3);
@@ -248,7 +287,7 @@ void interrupt() {
     Result out(p.k, p.d, scatter_size(p.kind, p.k, p.d));
     int asked = 0;
     const bool finished =
-        expected_sums(rows, components, out.sums, Arithmetic::precise, 2, [&] { return ++asked >= 1; });
+        expected_sums(rows, p.n, components, out.sums, NO_SINGLES, 2, [&] { return ++asked >= 1; });
     check(finished == (asked == 0), "an interrupt ends the work and is reported");
 }
 
@@ -273,8 +312,13 @@ int main() {
                     compare_floats(problem);
                     compare_given(problem);
                     compare_scores(problem);
-                    far_rows<double>(problem, 1e300, Arithmetic::precise);
-                    far_rows<float>(problem, 1e30, Arithmetic::single);
+                    if (const int64_t part = (2 * n + 4) / 5; n >= 5) {
+                        compare_parts<double>(problem, part, NO_SINGLES);
+                        // The last part has too few numbers for single precision.
+                        compare_parts<float>(problem, part, part * d);
+                    }
+                    far_rows<double>(problem, 1e300, NO_SINGLES);
+                    far_rows<float>(problem, 1e30, 0);
                     // About as dense as the components are where the rows lie.
                     problem.log_background = -2.0 * double(d) - 1.0;
                     compare(problem);

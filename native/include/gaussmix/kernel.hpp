@@ -62,17 +62,19 @@ struct Sums {
     double *scatter;        // scatter_size doubles
 };
 
-// What the sums over rows of floats are computed in. Rows of doubles are always computed in doubles.
-enum class Arithmetic {
-    precise, // doubles
-    single   // floats within a tile of rows, about the means' own centre, and doubles across tiles
-};
+// For sums that are never computed in single precision.
+constexpr int64_t NO_SINGLES = std::numeric_limits<int64_t>::max();
 
 // Fill `sums` with the sums over all rows, on `n_threads` threads; the same bits for any number of
-// them. `interrupted` is asked several times a second and ends the work early; then false comes back.
+// them. Rows are taken in parts of `part_rows` (at least 1), whose sums are those that each part has by
+// itself, added up as they come: any two neighbours that are sums of equally many parts become one, and at
+// the end those that are left, from the last to the first. `interrupted` is asked several times a second
+// and ends the work early; then false comes back. Parts of rows of floats that have at least `singles_from`
+// numbers are computed in floats within a tile of rows, about the means' own centre, and in doubles across
+// tiles; all others in doubles.
 template <typename Given>
-bool expected_sums(const Rows<Given> &rows, const Components &components, Sums &sums, Arithmetic arithmetic,
-                   int n_threads, const std::function<bool()> &interrupted);
+bool expected_sums(const Rows<Given> &rows, int64_t part_rows, const Components &components, Sums &sums,
+                   int64_t singles_from, int n_threads, const std::function<bool()> &interrupted);
 
 // How the M-step makes a covariance of a component's sums, beyond N and S: with pseudo-rows and their
 // scatter, and a matrix added at the end. Matrices are (D, D), (D,) or (1,), as factors of their form are.

@@ -5,7 +5,7 @@ The same rows cut alike give the same bits from an array, a file or a cluster.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,14 @@ class Task(Protocol[T_co]):
 
     def __call__(self, block: Block) -> T_co:
         """What the block's rows add to the whole."""
+
+
+@runtime_checkable
+class AtOnce(Protocol[T_co]):
+    """A task that may be quicker on many blocks at once."""
+
+    def at_once(self, rows: Block, part_rows: int) -> T_co | None:
+        """What blocks of so many rows add up to as a `Tree`, to the last bit; None where it is no quicker."""
 
 
 class Tree(Generic[T]):

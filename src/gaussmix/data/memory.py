@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gaussmix.data.blocked import BlockedRows
-from gaussmix.data.blocks import Block, block_rows
+from gaussmix.data.blocks import AtOnce, Block, T, Task, block_rows
 from gaussmix.data.checks import checked_matrix, checked_weights, refuse_unusable_columns
 from gaussmix.kernels.contract import FloatArray
 
@@ -78,6 +78,16 @@ class MemoryRows(BlockedRows):
             yield block
             if n_rows > size:
                 passed += block.row_weight
+
+    def added_up(self, task: Task[T]) -> T:
+        """What a task makes of all rows, in one go where it can do that."""
+        n_rows, n_features = self.matrix.shape
+        size = block_rows(n_features)
+        if n_rows > size and isinstance(task, AtOnce):
+            found: T | None = task.at_once(Block(self.matrix, self.weights, 0, 0.0), size)
+            if found is not None:
+                return found
+        return super().added_up(task)
 
     @property
     def n_rows(self) -> int:

@@ -160,6 +160,16 @@ class Expect:
             return SufficientStatistics(quick, means, kind, Precision.SINGLE)
         return SufficientStatistics(kernels.expected_sums(*given), means, kind)
 
+    def at_once(self, rows: Block, part_rows: int) -> SufficientStatistics | None:
+        """The same over many blocks, if the kernel can: its threads begin and end once, not with each."""
+        kind, means = self.mixture.family.scatter, self.mixture.means
+        given = (rows.matrix, rows.weights, self.mixture.components, kind, part_rows)
+        found = kernels.sums_in_parts(*given, self.precision is Precision.SINGLE)
+        if found is None:
+            return None
+        sums, quick = found
+        return SufficientStatistics(sums, means, kind, Precision.SINGLE if quick else Precision.DOUBLE)
+
 
 @dataclass(frozen=True, eq=False)
 class Given:

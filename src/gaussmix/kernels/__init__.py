@@ -29,6 +29,7 @@ if os.environ.get("GAUSSMIX_KERNEL", "native") != "reference":
 expected_sums: Callable[..., Sums] = _kernel.expected_sums
 place_rows: Callable[..., None] = _kernel.place_rows
 quick_sums: Callable[..., Sums | None] = getattr(_kernel, "quick_sums", lambda *_: None)
+sums_in_parts: Callable[..., tuple[Sums, bool] | None] = getattr(_kernel, "sums_in_parts", lambda *_: None)
 given_sums: Callable[..., Sums] = _kernel.given_sums
 nearest_centres: Callable[..., Nearest] = _kernel.nearest_centres
 labels: Callable[..., NDArray[np.int32]] = _kernel.labels
@@ -65,6 +66,7 @@ __all__ = [
     "scores",
     "shares",
     "squared_distances",
+    "sums_in_parts",
     "tile_rows",
     "tiles",
     "triangular_factors",

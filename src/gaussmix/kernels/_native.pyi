@@ -16,7 +16,8 @@ def expected_sums_double(
     squared_counts: Any,
     offsets: Any,
     moments: Any,
-    single: bool,
+    part_rows: int,
+    singles_from: int | None,
     n_threads: int,
 ) -> tuple[float, float]: ...
 def expected_sums_float(
@@ -33,7 +34,8 @@ def expected_sums_float(
     squared_counts: Any,
     offsets: Any,
     moments: Any,
-    single: bool,
+    part_rows: int,
+    singles_from: int | None,
     n_threads: int,
 ) -> tuple[float, float]: ...
 def score_rows_double(

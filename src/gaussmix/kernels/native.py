@@ -109,7 +109,30 @@ def quick_sums(
     """The E-step with float32 arithmetic inside a tile; None where that cannot be or does not pay."""
     if rows.dtype != np.float32 or rows.size < QUICK_SIZE or not _readable(rows):
         return None
-    return _sums(rows, row_weights, components, scatter, single=True)
+    return _sums(rows, row_weights, components, scatter, singles_from=QUICK_SIZE)
+
+
+def sums_in_parts(
+    rows: NDArray[Any],
+    row_weights: FloatArray | None,
+    components: Components,
+    scatter: ScatterKind,
+    part_rows: int,
+    quick: bool,
+) -> tuple[Sums, bool] | None:
+    """The E-step over rows that are taken in parts: threads begin and end once for all of them.
+
+    To the last bit the sums of ``expected_sums`` over each ``part_rows`` rows, or with ``quick`` those of
+    ``quick_sums`` where there are any, added up as a tree: neighbours that are sums of equally many parts
+    are joined, and at the end those that are left, from the last to the first. With them, whether any are
+    quick ones; None where the rows must be converted first.
+    """
+    if not _readable(rows):
+        return None
+    singles_from = QUICK_SIZE if quick and rows.dtype == np.float32 else None
+    largest = min(part_rows, len(rows)) * rows.shape[1]
+    any_quick = singles_from is not None and largest >= singles_from
+    return _sums(rows, row_weights, components, scatter, singles_from, part_rows), any_quick
 
 
 def labels(rows: NDArray[Any], components: Components) -> NDArray[np.int32]:
@@ -265,7 +288,8 @@ def _sums(
     row_weights: FloatArray | None,
     components: Components,
     scatter: ScatterKind,
-    single: bool = False,
+    singles_from: int | None = None,
+    part_rows: int | None = None,
 ) -> Sums:
     n_components, n_features = components.means.shape
     sums = reference.zero_sums(n_components, n_features, scatter)
@@ -284,7 +308,8 @@ def _sums(
         sums.squared_counts,
         sums.offsets,
         sums.scatter,
-        single,
+        max(len(rows), 1) if part_rows is None else part_rows,
+        singles_from,
         thread_count(),
     )
     return sums._replace(log_likelihood=log_likelihood, row_weight=row_weight)
