@@ -58,7 +58,7 @@ template <typename Real>
 void triangular(Tile<Real> &tile, const Real *mean, const Real *factor, Real constant, Real *out) {
     for (int64_t t = 0; t < tile.size; t += GROUP<Real>) {
         centre_group(tile, mean, t);
-        const Real *group = tile.group.get();
+        const Real *group = tile.group;
         Vec<Real> squares[ROW_BLOCK] = {};
         int64_t j = 0;
         for (; j + PANEL <= tile.d; j += PANEL)
@@ -201,8 +201,8 @@ template <typename Real> void log_densities(Tile<Real> &tile, const Prepared<Rea
         case FactorForm::full: full(tile, mean, factor, constant, out); break;
         case FactorForm::shared:
             if (mixture.whitened)
-                isotropic(tile, tile.scaled.get(), mixture.whitened_means.data() + k * tile.d, Real(1),
-                          constant, static_cast<Real *>(nullptr), out);
+                isotropic(tile, tile.scaled, mixture.whitened_means.data() + k * tile.d, Real(1), constant,
+                          static_cast<Real *>(nullptr), out);
             else
                 full(tile, mean, factor, constant, out);
             break;
@@ -213,7 +213,7 @@ template <typename Real> void log_densities(Tile<Real> &tile, const Prepared<Rea
                 diagonal(tile, mean, factor, constant, out);
             break;
         case FactorForm::isotropic:
-            isotropic(tile, tile.x.get(), mean, *factor, constant, &tile.distances[k * tile.size], out);
+            isotropic(tile, tile.x, mean, *factor, constant, &tile.distances[k * tile.size], out);
             break;
         }
     }

@@ -120,7 +120,7 @@ void full_moments(Tile<Real> &tile, const Real *mean, const Real *shares, double
     case 5: return small_moments<5>(tile, mean, shares, offsets, scatter);
     default:
         weigh(tile, mean, shares, offsets);
-        return add_products(tile.scaled.get(), tile.d, tile.centred.get(), tile.d, tile.size, true, scatter);
+        return add_products(tile.scaled, tile.d, tile.centred, tile.d, tile.size, true, scatter);
     }
 }
 
@@ -167,16 +167,17 @@ double weighted_distances(const Tile<Real> &tile, const Real *squared /* (T,) */
 template <typename Real> void add_moments(Tile<Real> &tile, const Prepared<Real> &mixture, Sums &sums) {
     const int64_t n = mixture.n_components, d = tile.d;
     if (mixture.about_centre)
-        add_products(tile.shares.get(), n, tile.x.get(), d, tile.size, false, sums.offsets);
+        add_products(tile.shares, n, tile.x, d, tile.size, false, sums.offsets);
     if (mixture.whitened) {
-        const Real *weights = tile.weights.get();
-        const Buffer<Real> origin = buffer<Real>(d);
-        const Buffer<double> ignored = buffer<double>(d);
-        return full_moments(tile, origin.get(), weights, ignored.get(), sums.scatter);
+        const Real *weights = tile.weights;
+        Memory memory(Memory::bytes_for<Real>(d) + Memory::bytes_for<double>(d));
+        const Real *origin = memory.array<Real>(d);
+        double *ignored = memory.array<double>(d);
+        return full_moments(tile, origin, weights, ignored, sums.scatter);
     }
     if (mixture.about_centre && mixture.scatter == ScatterKind::diagonal) {
         square_rows(tile);
-        return add_products(tile.shares.get(), n, tile.scaled.get(), d, tile.size, false, sums.scatter);
+        return add_products(tile.shares, n, tile.scaled, d, tile.size, false, sums.scatter);
     }
     for (int64_t k = 0; k < n; ++k) {
         const Real *mean = mixture.means.data() + k * d, *shares = &tile.shares[k * tile.size];

@@ -85,6 +85,15 @@ template <typename Real> void add_factors(Prepared<Real> &prepared, const Compon
     }
 }
 
+// Numbers that are kept of one factor.
+template <typename Real> int64_t factor_numbers(const Prepared<Real> &prepared) {
+    switch (prepared.form) {
+    case FactorForm::isotropic: return 1;
+    case FactorForm::diagonal: return prepared.n_features;
+    default: return prepared.factor_size();
+    }
+}
+
 } // namespace
 
 template <typename Real> Prepared<Real> prepare(const Components &components, int64_t n_features) {
@@ -95,12 +104,16 @@ template <typename Real> Prepared<Real> prepare(const Components &components, in
     prepared.form = components.form;
     prepared.scatter = components.scatter;
     prepared.log_background = Real(components.log_background);
-    prepared.centre = centre_of(components, d);
-    prepared.about_centre =
-        pays_about_centre(components) && near_centre(components, prepared.centre, SHARED_GATE<Real>);
+    const bool pays = pays_about_centre(components), doubles = sizeof(Real) == sizeof(double);
+    prepared.centre = pays || !doubles ? centre_of(components, d) : std::vector<double>(size_t(d), 0.0);
+    prepared.about_centre = pays && near_centre(components, prepared.centre, SHARED_GATE<Real>);
     prepared.whitened = prepared.about_centre && components.form == FactorForm::shared;
-    if (!prepared.about_centre && sizeof(Real) == sizeof(double))
+    if (!prepared.about_centre && doubles)
         prepared.centre.assign(size_t(d), 0.0);
+    prepared.means.reserve(size_t(n_components * d));
+    prepared.factors.reserve(size_t(components.form == FactorForm::shared ? 1 : n_components) *
+                             size_t(factor_numbers(prepared)));
+    prepared.constants.reserve(size_t(n_components));
     for (double &m : prepared.centre)
         m = double(Real(m)); // so that x - m is exact where x lies near m
     for (int64_t k = 0; k < n_components; ++k) {

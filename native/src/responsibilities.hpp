@@ -128,9 +128,9 @@ template <typename Real> void leave_background_out(Tile<Real> &tile, const Prepa
     store(lanes, least);
     if (*std::min_element(lanes, lanes + LANES<Real>) > Real(0))
         return;
-    clear_rows_not_held(tile, tile.x.get(), tile.d);
+    clear_rows_not_held(tile, tile.x, tile.d);
     if (mixture.form == FactorForm::isotropic)
-        clear_rows_not_held(tile, tile.distances.get(), mixture.n_components);
+        clear_rows_not_held(tile, tile.distances, mixture.n_components);
 }
 
 // shares[k][t] from log densities to w_t r_kt, and what is added up on the way; `once` for a full tile of

@@ -157,8 +157,8 @@ void exact_sums(const Rows<Given> &rows, const Prepared<double> &mixture, bool g
     for (int64_t row = 0; row < rows.n_rows; row += tile.size) {
         const int64_t count = std::min(tile.size, rows.n_rows - row);
         fill(tile, rows, row, count, mixture.centre.data());
-        std::copy_n(tile.weights.get(), tile.size, weights.data());
-        std::fill_n(tile.weights.get(), tile.size, 1.0);
+        std::copy_n(tile.weights, tile.size, weights.data());
+        std::fill_n(tile.weights, tile.size, 1.0);
         Sums unweighted{0.0, 0.0, ignored.data(), ignored.data() + at.k, nullptr, nullptr};
         if (given) {
             take_shares(tile, responsibilities == nullptr ? nullptr : responsibilities + row * at.k, at.k,

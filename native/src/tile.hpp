@@ -16,19 +16,37 @@ namespace gaussmix::GAUSSMIX_ISA {
 constexpr int ROW_BLOCK = 4;
 template <typename Real> constexpr int64_t GROUP = ROW_BLOCK * LANES<Real>;
 
-template <typename Real> struct Free {
-    void operator()(Real *p) const { std::free(p); }
+struct Free {
+    void operator()(char *p) const { std::free(p); }
 };
-template <typename Real> using Buffer = std::unique_ptr<Real[], Free<Real>>;
 
-template <typename Real> Buffer<Real> buffer(int64_t size) {
-    const size_t bytes = std::max<size_t>((size_t(size) * sizeof(Real) + 63) / 64 * 64, 64);
-    void *memory = std::aligned_alloc(64, bytes);
-    if (memory == nullptr)
-        throw std::bad_alloc();
-    std::memset(memory, 0, bytes);
-    return Buffer<Real>(static_cast<Real *>(memory));
-}
+// Zeros, cut into arrays that each begin at a multiple of 64 bytes. One request for memory in place of one
+// for each array, which would take longer than an E-step over few rows.
+class Memory {
+  public:
+    explicit Memory(int64_t bytes) : all(static_cast<char *>(std::calloc(size_t(bytes + LINE), 1))) {
+        if (all == nullptr)
+            throw std::bad_alloc();
+        const uintptr_t begin = reinterpret_cast<uintptr_t>(all.get());
+        next = all.get() + ((begin + LINE - 1) / LINE * LINE - begin);
+    }
+
+    template <typename Real> static int64_t bytes_for(int64_t size) {
+        return (size * int64_t(sizeof(Real)) + LINE - 1) / LINE * LINE;
+    }
+
+    template <typename Real> Real *array(int64_t size) {
+        Real *found = reinterpret_cast<Real *>(next);
+        next += bytes_for<Real>(size);
+        return found;
+    }
+
+  private:
+    static constexpr int64_t LINE = 64;
+
+    std::unique_ptr<char, Free> all;
+    char *next;
+};
 
 // Rows in a tile: so many that adding up lanes at the end of each tile costs little, and so few that
 // a tile, its scaled copy and its (K, T) responsibilities stay in a core's cache. Measured; depends on
@@ -41,24 +59,29 @@ template <typename Real> int64_t tile_rows(int64_t n_features, int64_t n_compone
 }
 
 template <typename Real> struct Tile {
-    int64_t size;           // T
-    int64_t d;              // D
-    Buffer<Real> x;         // (D, T), rows less the centre
-    Buffer<Real> centred;   // (D, T), rows less a mean
-    Buffer<Real> scaled;    // (D, T), whitened, weighted or squared rows
-    Buffer<Real> group;     // (D, GROUP), rows of one group less a mean
-    Buffer<Real> weights;   // (T,), of rows; then, beside a background, what of them the components hold
-    Buffer<Real> shares;    // (K, T), log densities, then responsibilities times weights
-    Buffer<Real> distances; // (K, T), squared, before they are divided by a variance; isotropic only
-    Buffer<Real> totals;    // (T,), scratch
-    Buffer<Real> evidence;  // (T,), log densities of the mixture
+    int64_t size; // T
+    int64_t d;    // D
+    Memory memory;
+    Real *x;         // (D, T), rows less the centre
+    Real *centred;   // (D, T), rows less a mean
+    Real *scaled;    // (D, T), whitened, weighted or squared rows
+    Real *group;     // (D, GROUP), rows of one group less a mean
+    Real *weights;   // (T,), of rows; then, beside a background, what of them the components hold
+    Real *shares;    // (K, T), log densities, then responsibilities times weights
+    Real *distances; // (K, T), squared, before they are divided by a variance; isotropic only
+    Real *totals;    // (T,), scratch
+    Real *evidence;  // (T,), log densities of the mixture
 
     Tile(int64_t t, int64_t n_features, int64_t k, bool isotropic)
-        : size(t), d(n_features), x(buffer<Real>(t * n_features)), centred(buffer<Real>(t * n_features)),
-          scaled(buffer<Real>(t * n_features)), group(buffer<Real>(GROUP<Real> * n_features)),
-          weights(buffer<Real>(t)), shares(buffer<Real>(t * k)),
-          distances(buffer<Real>(isotropic ? t * k : 0)), totals(buffer<Real>(t)), evidence(buffer<Real>(t)) {
-    }
+        : size(t), d(n_features), memory(3 * bytes(t * d) + bytes(GROUP<Real> * d) +
+                                         (isotropic ? 2 : 1) * bytes(t * k) + 3 * bytes(t)),
+          x(array(t * d)), centred(array(t * d)), scaled(array(t * d)), group(array(GROUP<Real> * d)),
+          weights(array(t)), shares(array(t * k)), distances(array(isotropic ? t * k : 0)), totals(array(t)),
+          evidence(array(t)) {}
+
+  private:
+    static int64_t bytes(int64_t numbers) { return Memory::bytes_for<Real>(numbers); }
+    Real *array(int64_t numbers) { return memory.array<Real>(numbers); }
 };
 
 // Square blocks of rows x features to features x rows, as many features as fill vectors; returns
@@ -102,7 +125,7 @@ void fill(Tile<Real> &tile, const Rows<Given> &rows, int64_t first, int64_t coun
         Real *x = &tile.x[d * tile.size];
         std::fill(x + count, x + tile.size, x[count - 1]);
     }
-    Real *weights = tile.weights.get();
+    Real *weights = tile.weights;
     if (rows.weights == nullptr)
         std::fill(weights, weights + count, Real(1));
     else
