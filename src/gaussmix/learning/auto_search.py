@@ -85,7 +85,7 @@ class AutoSearch:
         sample = draw_sample(rows, settings, self.generator)
         self.judges: Judges = judges_of(sample, rows, settings, self.generator)
         self.effort = effort
-        self.field = Field(rows, sample, self.judges, settings, step, effort.thorough)
+        self.field = Field(rows, sample, self.judges, settings, step, effort.plain_steps)
         self.noise = noise_over(rows, self.judges.noise_share) if settings.noise else None
         self.entries: list[SearchEntry] = []
         self.n_starts = self.n_moves = 0

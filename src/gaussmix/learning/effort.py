@@ -44,11 +44,14 @@ class Effort:
     """... and whether a line that begins where an earlier one has ended tries moves again."""
     draws: int
     """Draws of starts at most."""
+    intervals: int
+    """Starts from an interval of rows and the rest, in place of all others; 0 where there are none."""
+    plain_steps: int
+    """Plain steps at most that bring mixtures nearly to their ends where such are cheap; 0 for none."""
     neighbours: int
     """Splits, or mergers, that are tried of each mixture with one component less, or more."""
     thorough: bool
-    """Whether moves are tried as many as there are components, three and four components are parted anew,
-    and mixtures come nearly to their ends by plain steps where those are cheap."""
+    """Whether moves are tried as many as there are components, and three and four are parted anew."""
 
 
 SIDE_BY_SIDE = Effort(
@@ -66,9 +69,15 @@ SIDE_BY_SIDE = Effort(
     agreeing=3,
     again=True,
     draws=2,
+    intervals=0,
+    plain_steps=500,
     neighbours=8,
     thorough=True,
 )
+# Two components of one column with no more rows than these: all partitions into an interval and the rest
+# are looked at, and a step costs a microsecond where one on the page takes a hundred.
+FEW_ROWS = 64
+OF_INTERVALS = replace(SIDE_BY_SIDE, intervals=12, plain_steps=6000, patience=0, draws=1)
 # Where components share parts of their covariances each mixture takes its steps by itself, which costs
 # some ten times as much; and where there is much work in a step.
 LESS = Effort(
@@ -86,6 +95,8 @@ LESS = Effort(
     agreeing=2,
     again=True,
     draws=1,
+    intervals=0,
+    plain_steps=0,
     neighbours=4,
     thorough=False,
 )
@@ -115,6 +126,9 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
         return None
     little = work <= MUCH_WORK and work * settings.n_components <= MUCH_WORK_OF_ALL
     effort = SIDE_BY_SIDE if side_by_side and little else LESS
+    halves = settings.n_components == 2 and n_features == 1 and n_rows <= FEW_ROWS
+    if side_by_side and halves and settings.init_params == "auto":
+        effort = OF_INTERVALS
     return effort if settings.n_components > FEW_COMPONENTS else _for_few(effort)
 
 
@@ -135,6 +149,8 @@ def beside_neighbours(effort: Effort, alone: bool) -> Effort:
         agreeing=1,
         again=False,
         draws=1,
+        intervals=0,
+        plain_steps=0,
         thorough=False,
     )
     if not alone:

@@ -25,8 +25,8 @@ from gaussmix.model.statistics import SufficientStatistics
 # What fits may leave to gain, in nats a row, while they are compared, and their most iterations.
 ROUGH_TOL, ROUGH_ITERATIONS = 1e-6, 500
 # Plain steps side by side cost less than the page's longer ones where rows x components x features^2 x
-# steps are no more than the first of these; there are that many at most, and at least so many to be worth it.
-CHEAP_WORK, MOST_CHEAP, FEWEST_CHEAP = 1 << 22, 500, 40
+# steps are no more than the first of these, and if there are at least so many steps.
+CHEAP_WORK, FEWEST_CHEAP = 1 << 22, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class Field:
     settings : FitSettings
     step : MStep
         For the objective.
-    settles : bool
-        Whether plain steps may be cheap.
+    plain_steps : int
+        As many at most bring mixtures nearer to their ends where they are cheap.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Field:
         judges: Judges,
         settings: FitSettings,
         step: MStep,
-        settles: bool,
+        plain_steps: int,
     ) -> None:
         self.judges, self.step, self._acceleration = judges, step, settings.acceleration
         self.whole = rows.summary.n_rows <= SAMPLE_ROWS
@@ -82,8 +82,8 @@ class Field:
         )
         n_rows, n_features = judges.rows.matrix.shape
         work = n_rows * settings.n_components * (n_features + 2) ** 2
-        self._thorough = settles
-        self._cheap_steps = min(CHEAP_WORK // work, MOST_CHEAP) if settles else 0
+        self._settles = plain_steps > 0
+        self._cheap_steps = min(CHEAP_WORK // work, plain_steps)
 
     def settled(self, climbers: list[Climber]) -> list[Climber]:
         """The same, nearer to their ends, if that costs little."""
@@ -96,7 +96,7 @@ class Field:
     def climbed(self, origin: str, start: Mixture, climber: Climber) -> Fit | SearchEntry:
         """The end of a climb from where a mixture is; or what to note where there is none."""
         enough = self._limits.tol * self.judges.row_weight
-        near_its_end = self._judges_are_all and self._thorough
+        near_its_end = self._judges_are_all and self._settles
         if near_its_end and np.isfinite(climber.objective) and climber.hope <= enough:
             found = self.judges.soundness(climber.mixture, climber.effective)
             entry = SearchEntry(origin, climber.objective, 0, found.trouble, found.price)

@@ -15,6 +15,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.climbers import Climber, climb, climb_further, stackable
 from gaussmix.learning.clutter import clean_rows
 from gaussmix.learning.effort import Effort
+from gaussmix.learning.intervals import likeliest_intervals, nested
 from gaussmix.learning.partitions import regardless_of_numbers, shared_out, some, table_of
 from gaussmix.learning.search_table import REACHED
 from gaussmix.learning.settings import FitSettings
@@ -190,6 +191,10 @@ def contenders(
         Starts besides, and how they came about.
     """
     partitioned = _partitions(judges, settings, effort, generator)
+    if effort.intervals:
+        rows, weights = judges.rows.matrix, judges.weights
+        inside = nested(weights @ rows / weights.sum(), judges.covariance, settings.family)
+        others = [*others, *(("one inside the other", mixture) for mixture in inside)]
     found = _first_mixtures(judges, [partition for _, partition in partitioned], settings, step)
     origins = [origin for origin, _ in (*others, *partitioned)]
     mixtures = (*(mixture for _, mixture in others), *found)
@@ -233,6 +238,8 @@ def _partitions(
     method = settings.init_params
     # In rows, whatever unit weights have.
     points, weights = judges.points[judges.clean], judges.weights[judges.clean] / judges.one_row
+    if effort.intervals:
+        return [("interval", own) for own in likeliest_intervals(points[:, 0], weights, effort.intervals)]
     portfolio = [(method, method, points, effort.tries_of_one)]
     if method == "auto":
         portfolio = [("agglomerative", "agglomerative", points, effort.agglomerations)]
