@@ -33,7 +33,15 @@ def beside_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+def pages_that_run():
+    """Those that start a cluster one after the other: each wants the same port for its dashboard."""
+    for page in PAGES:
+        if code := "".join(blocks(page, "python")):
+            alone = [pytest.mark.xdist_group("dashboard")] if "Client(" in code else []
+            yield pytest.param(page, id=page.name, marks=alone)
+
+
+@pytest.mark.parametrize("page", list(pages_that_run()))
 @pytest.mark.filterwarnings("ignore:Port 8787 is already in use")
 def test_python_blocks_run(page, beside_the_data):
     namespace = {}

@@ -13,7 +13,7 @@ import numpy as np
 from gaussmix.data.rows import Rows
 from gaussmix.learning.climbers import Climber, climb, climb_further
 from gaussmix.learning.clutter import noise_over
-from gaussmix.learning.effort import Effort
+from gaussmix.learning.effort import Effort, of_intervals
 from gaussmix.learning.field import Field, Fit
 from gaussmix.learning.repair import Move, moves, to_neighbours
 from gaussmix.learning.search_table import REACHED, Search, SearchEntry
@@ -84,8 +84,9 @@ class AutoSearch:
         self.generator = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(1)[0])
         sample = draw_sample(rows, settings, self.generator)
         self.judges: Judges = judges_of(sample, rows, settings, self.generator)
-        self.effort = effort
-        self.field = Field(rows, sample, self.judges, settings, step, effort.plain_steps)
+        n_different, n_features = self.judges.rows.matrix.shape
+        self.effort = of_intervals(effort, settings, n_different, n_features)
+        self.field = Field(rows, sample, self.judges, settings, step, self.effort.plain_steps)
         self.noise = noise_over(rows, self.judges.noise_share) if settings.noise else None
         self.entries: list[SearchEntry] = []
         self.n_starts = self.n_moves = 0

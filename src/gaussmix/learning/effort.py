@@ -74,10 +74,6 @@ SIDE_BY_SIDE = Effort(
     neighbours=8,
     thorough=True,
 )
-# Two components of one column with no more rows than these: all partitions into an interval and the rest
-# are looked at, and a step costs a microsecond where one on the page takes a hundred.
-FEW_ROWS = 64
-OF_INTERVALS = replace(SIDE_BY_SIDE, intervals=12, plain_steps=6000, patience=0, draws=1)
 # Where components share parts of their covariances each mixture takes its steps by itself, which costs
 # some ten times as much; and where there is much work in a step.
 LESS = Effort(
@@ -106,6 +102,9 @@ FEW_COMPONENTS, AGREEING_OF_FEW = 3, 2
 # A step's work, rows x components x features^2, from which a search tries less, the same times components,
 # for which there are more moves, and the work from which there is no search.
 MUCH_WORK, MUCH_WORK_OF_ALL, TOO_MUCH_WORK = 1 << 25, 1 << 28, 1 << 28
+# Different rows in one column up to which all partitions into an interval and the rest are looked at, how
+# many of them are starts, and how many plain steps follow: each takes a microsecond, on the page a hundred.
+FEW_ROWS, INTERVALS, STEPS_OF_FEW = 64, 12, 6000
 # How much more of a step's time is spent on it where steps are taken one by one.
 DEARER = 8
 
@@ -126,10 +125,18 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
         return None
     little = work <= MUCH_WORK and work * settings.n_components <= MUCH_WORK_OF_ALL
     effort = SIDE_BY_SIDE if side_by_side and little else LESS
-    halves = settings.n_components == 2 and n_features == 1 and n_rows <= FEW_ROWS
-    if side_by_side and halves and settings.init_params == "auto":
-        effort = OF_INTERVALS
     return effort if settings.n_components > FEW_COMPONENTS else _for_few(effort)
+
+
+def of_intervals(effort: Effort, settings: FitSettings, n_different: int, n_features: int) -> Effort:
+    """The same, or for two components of few rows in one column starts from intervals, and no moves.
+
+    What counts are different rows, so that a weight of 2 is a row given twice.
+    """
+    one_line = settings.n_components == 2 and n_features == 1 and n_different <= FEW_ROWS
+    if not (effort.thorough and one_line and settings.init_params == "auto"):
+        return effort
+    return replace(effort, intervals=INTERVALS, plain_steps=STEPS_OF_FEW, patience=0, draws=1)
 
 
 def beside_neighbours(effort: Effort, alone: bool) -> Effort:
