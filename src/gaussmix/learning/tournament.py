@@ -15,7 +15,7 @@ from gaussmix.kernels.contract import FloatArray
 from gaussmix.learning.climbers import Climber, climb, climb_further, stackable
 from gaussmix.learning.clutter import clean_rows
 from gaussmix.learning.effort import Effort
-from gaussmix.learning.intervals import likeliest_intervals, nested
+from gaussmix.learning.interval_starts import likeliest_intervals, nested
 from gaussmix.learning.partitions import regardless_of_numbers, shared_out, some, table_of
 from gaussmix.learning.search_table import REACHED
 from gaussmix.learning.settings import FitSettings

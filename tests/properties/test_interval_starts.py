@@ -8,7 +8,7 @@ import pytest
 from gaussmix.data.memory import MemoryRows
 from gaussmix.learning import effort
 from gaussmix.learning.climbers import climb
-from gaussmix.learning.intervals import PSEUDO, SPREAD, likeliest_intervals
+from gaussmix.learning.interval_starts import PSEUDO, SPREAD, likeliest_intervals
 from gaussmix.learning.prepare import prepare
 from gaussmix.learning.search import search
 from gaussmix.learning.settings import FitSettings
