@@ -155,7 +155,9 @@ def bare():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
+    # Without a dashboard, too, it would take the port that clusters in documents want for theirs.
+    anywhere = ("--dashboard-address", ":0", "--no-show")
+    start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", *anywhere)
     for _ in range(2):
         start("worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
     yield address, started

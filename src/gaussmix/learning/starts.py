@@ -283,9 +283,7 @@ def _refuse_narrow(start: Mixture, step: MStep, feature_names: Sequence[str]) ->
     ------
     StartError
     """
-    narrow = step.resolution * np.sqrt(
-        start.family.variances(start.precisions, start.n_components, start.n_features)
-    )
+    narrow = step.resolution * np.sqrt(start.information)
     if (narrow >= 1.0).any():
         component, feature = (int(i) for i in np.argwhere(narrow >= 1.0)[0])
         raise StartError(

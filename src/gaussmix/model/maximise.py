@@ -1,6 +1,7 @@
 """The M-step: the mixture that makes given statistics likeliest."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,13 +93,13 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
     if (anchor := step.prior.anchor) is not None:
         anchored = statistics.with_rows_at(anchor.place, anchor.n_rows)
     offsets = _offsets(anchored, current, step)
-    moved = replace(current, weights=weights, noise=noise, means=current.means + offsets)
+    moved = partial(replace, current, weights=weights, noise=noise, means=current.means + offsets)
     try:
         scatter = anchored.scatter_about(offsets) if step.ties.hold_back else anchored.recentred_scatter()
-        successor = replace(moved, covariances=_covariances(statistics, scatter, current, step))
-        information = refuse_collapsed(successor, step)
+        successor = moved(covariances=_covariances(statistics, scatter, current, step))
+        refuse_collapsed(successor, step)
         cancelled = _squared_lengths(successor, offsets).max() > CANCELLED[statistics.precision] or (
-            (information * offsets**2).sum(axis=1).max() > LOST[statistics.precision]
+            (successor.information * offsets**2).sum(axis=1).max() > LOST[statistics.precision]
         )
     except DegenerateComponentError:
         # Rounding after a long way, or a collapse?
@@ -107,7 +108,7 @@ def maximise(statistics: SufficientStatistics, current: Mixture, step: MStep) ->
             raise
     # Moving the means alone also raises the objective, and the next iteration sees the scatter from
     # where the rows are.
-    return moved if cancelled else successor
+    return moved() if cancelled else successor
 
 
 def _offsets(statistics: SufficientStatistics, current: Mixture, step: MStep) -> FloatArray:
@@ -184,21 +185,16 @@ def _squared_lengths(mixture: Mixture, offsets: FloatArray) -> FloatArray:
     return lengths
 
 
-def refuse_collapsed(mixture: Mixture, step: MStep) -> FloatArray:
+def refuse_collapsed(mixture: Mixture, step: MStep) -> None:
     """Refuse a component that is narrower than the data can resolve.
 
-    Returns
-    -------
-    (K, D) array
-        Reciprocals of the features' variances, each given all others, which is where near collinearity shows.
+    Where features are nearly collinear, that shows in their variances given all others.
 
     Raises
     ------
     DegenerateComponentError
     """
-    information = mixture.family.variances(mixture.precisions, *mixture.means.shape)
-    collapsed = (np.sqrt(information) * step.resolution >= 1.0).any(axis=1)
+    collapsed = (np.sqrt(mixture.information) * step.resolution >= 1.0).any(axis=1)
     if collapsed.any():
         component = None if mixture.family.shared else int(np.argmax(collapsed))
         raise DegenerateComponentError(component, "has no spread left beyond rounding")
-    return information

@@ -144,8 +144,7 @@ class Mixture:
     def remoteness(self) -> float:
         """How many standard deviations the farthest mean lies from the origin, if its parts add up."""
         # Of a feature given all others: where features are nearly collinear, its rounding weighs by that.
-        information = self.family.variances(self.precisions, self.n_components, self.n_features)
-        return float(np.abs(self.means * np.sqrt(information)).sum(axis=1).max())
+        return float(np.abs(self.means * np.sqrt(self.information)).sum(axis=1).max())
 
     @cached_property
     def eccentricity(self) -> float:
@@ -164,6 +163,11 @@ class Mixture:
     def precisions(self) -> FloatArray:
         """Inverse covariances, shaped as ``covariances``."""
         return self.family.precisions(self.precision_factors, self.n_components, self.n_features)
+
+    @cached_property
+    def information(self) -> FloatArray:
+        """Reciprocals of the features' variances, each given all others: (K, D)."""
+        return self.family.variances(self.precisions, self.n_components, self.n_features)
 
     @property
     def matrices(self) -> FloatArray:
@@ -184,8 +188,7 @@ class Mixture:
     def inflation(self) -> float:
         """Largest ratio of a feature's variance to its variance given all others (Marquardt 1970)."""
         variances = self.family.variances(self.covariances, self.n_components, self.n_features)
-        information = self.family.variances(self.precisions, self.n_components, self.n_features)
-        return float((variances * information).max())
+        return float((variances * self.information).max())
 
     def weighted_log_densities(self, rows: FloatArray) -> FloatArray:
         """log(w_k N(x; mu_k, Sigma_k)) of rows (n, D): (n, K)."""
