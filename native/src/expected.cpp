@@ -81,13 +81,17 @@ template <typename Given> class Parts {
     }
 
     bool add_up(Sums &sums, int n_threads, const std::function<bool()> &interrupted) {
-        const int64_t n_parts = std::max<int64_t>((rows.n_rows + part_rows - 1) / part_rows, 1);
+        const int64_t n_parts = rows.n_rows == 0 ? 1 : (rows.n_rows - 1) / part_rows + 1;
         const int64_t of_a_part =
             blocks_in(std::min(part_rows, rows.n_rows)) * numbers_of_sums(k, d, scatter);
         const int64_t at_a_time = std::max<int64_t>(PARTIAL_DOUBLES / of_a_part, 1);
+        // Some parts alone may be done too soon to ask.
+        std::atomic<bool> flag{false};
+        Stop between(flag, &interrupted);
         Tree tree;
         for (int64_t part = 0; part < n_parts; part += at_a_time)
-            if (!add_some(part, std::min(part + at_a_time, n_parts), tree, n_threads, interrupted))
+            if (!add_some(part, std::min(part + at_a_time, n_parts), tree, n_threads, interrupted) ||
+                between.requested())
                 return false;
         copy_sums(tree.total().sums, k, d, scatter, sums);
         return true;

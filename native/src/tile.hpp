@@ -10,6 +10,10 @@
 #include <memory>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace gaussmix::GAUSSMIX_ISA {
 
 // Row vectors that share one load of a factor's entry.
@@ -31,18 +35,28 @@ class Memory {
         next = all.get() + ((begin + LINE - 1) / LINE * LINE - begin);
     }
 
+    // With a gap that a sanitizer watches, where there is one.
     template <typename Real> static int64_t bytes_for(int64_t size) {
-        return (size * int64_t(sizeof(Real)) + LINE - 1) / LINE * LINE;
+        return (size * int64_t(sizeof(Real)) + LINE - 1) / LINE * LINE + GAP;
     }
 
     template <typename Real> Real *array(int64_t size) {
         Real *found = reinterpret_cast<Real *>(next);
         next += bytes_for<Real>(size);
+#if defined(__SANITIZE_ADDRESS__)
+        const char *end = reinterpret_cast<const char *>(found + size);
+        ASAN_POISON_MEMORY_REGION(end, size_t(next - end));
+#endif
         return found;
     }
 
   private:
     static constexpr int64_t LINE = 64;
+#if defined(__SANITIZE_ADDRESS__)
+    static constexpr int64_t GAP = LINE;
+#else
+    static constexpr int64_t GAP = 0;
+#endif
 
     std::unique_ptr<char, Free> all;
     char *next;

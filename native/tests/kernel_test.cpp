@@ -291,6 +291,17 @@ void interrupt() {
     check(finished == (asked == 0), "an interrupt ends the work and is reported");
 }
 
+// Parts that are taken one at a time, each too short to ask in.
+void interrupt_between_parts() {
+    const Problem p = random_problem(40000, 64, 64, FactorForm::full, ScatterKind::full, false);
+    const Components components = components_of(p);
+    Result out(p.k, p.d, scatter_size(p.kind, p.k, p.d));
+    int asked = 0;
+    const auto ask = [&] { return ++asked >= 1; };
+    const bool finished = expected_sums(rows_of(p, p.rows), 1000, components, out.sums, NO_SINGLES, 1, ask);
+    check(!finished && asked == 1, "an interrupt between parts ends the work");
+}
+
 } // namespace
 
 int main() {
@@ -327,6 +338,7 @@ int main() {
                 }
         test_climbs();
         interrupt();
+        interrupt_between_parts();
     }
     check(!use_instruction_set("abacus"), "one that is not there cannot");
     std::printf("%d passed, %d failed\n", checks - failures, failures);

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix import GaussianMixture
 from gaussmix.data.memory import MemoryRows
-from gaussmix.errors import SettingsError
+from gaussmix.errors import GaussmixError, SettingsError
 from gaussmix.learning import auto_search as module
 from gaussmix.learning import field, starts
 from gaussmix.learning import search as search_module
@@ -354,3 +354,17 @@ def test_weights_of_any_range():
 def test_a_generator_is_no_random_state():
     with pytest.raises(SettingsError, match="random_state must be"):
         GaussianMixture(2, random_state=np.random.default_rng(0)).fit(np.arange(8.0)[:, None])
+
+
+@pytest.mark.parametrize("n_init", ["auto", 1])
+@pytest.mark.parametrize(
+    ("column", "weights", "said"),
+    [
+        ([0.0, 5e-324], None, "column 'x1' runs from 0 to 4.94066e-324: .* Multiply the column"),
+        ([0.1, 1.1, 2.3, 30.0], [1e100, 1.0, 1.0, 1.0], "component 1 has no spread left"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Columns .* are collinear")
+def test_a_column_without_spread_beside_rounding_is_refused_in_words(column, weights, said, n_init):
+    with pytest.raises(GaussmixError, match=said):
+        search(MemoryRows(np.array(column)[:, None], weights), FitSettings(2, n_init=n_init))

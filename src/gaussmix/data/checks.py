@@ -175,7 +175,9 @@ def refuse_unusable_columns(summary: RowsSummary, feature_names: Sequence[str]) 
     DataError
         Naming the column and what to multiply it by.
     """
-    spread = 0.5 * summary.high - 0.5 * summary.low
+    # Half of the least number there is would be 0.
+    half = np.maximum(0.5 * summary.high - 0.5 * summary.low, np.nextafter(0.0, 1.0))
+    spread = np.where(summary.high > summary.low, half, 0.0)
     for j in map(
         int, np.flatnonzero((summary.magnitudes > WIDEST) | ((spread > 0.0) & (spread < NARROWEST)))
     ):

@@ -69,7 +69,7 @@ class MemoryRows(BlockedRows):
         return self._notes
 
     def blocks(self) -> Iterator[Block]:
-        """All rows in order, in blocks of `block_rows`."""
+        """All rows in order, in blocks of `block_rows`; ``added_up`` relies on that."""
         n_rows, n_features = self.matrix.shape
         size, passed = block_rows(n_features), 0.0
         for first in range(0, n_rows, size):

@@ -161,7 +161,7 @@ class Expect:
         return SufficientStatistics(kernels.expected_sums(*given), means, kind)
 
     def at_once(self, rows: Block, part_rows: int) -> SufficientStatistics | None:
-        """The same over many blocks, if the kernel can: its threads begin and end once, not with each."""
+        """The same over many blocks, if the kernel can: its threads need not begin and end with each."""
         kind, means = self.mixture.family.scatter, self.mixture.means
         given = (rows.matrix, rows.weights, self.mixture.components, kind, part_rows)
         found = kernels.sums_in_parts(*given, self.precision is Precision.SINGLE)

@@ -120,7 +120,7 @@ def sums_in_parts(
     part_rows: int,
     quick: bool,
 ) -> tuple[Sums, bool] | None:
-    """The E-step over rows that are taken in parts: threads begin and end once for all of them.
+    """The E-step over rows that are taken in parts: threads begin and end once for many of them.
 
     To the last bit the sums of ``expected_sums`` over each ``part_rows`` rows, or with ``quick`` those of
     ``quick_sums`` where there are any, added up as a tree: neighbours that are sums of equally many parts

@@ -84,8 +84,8 @@ class AutoSearch:
         self.generator = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(1)[0])
         sample = draw_sample(rows, settings, self.generator)
         self.judges: Judges = judges_of(sample, rows, settings, self.generator)
-        n_different, n_features = self.judges.rows.matrix.shape
-        self.effort = of_intervals(effort, settings, n_different, n_features)
+        n_rows = self.judges.row_weight / self.judges.one_row
+        self.effort = of_intervals(effort, settings, n_rows, len(rows.feature_names))
         self.field = Field(rows, sample, self.judges, settings, step, self.effort.plain_steps)
         self.noise = noise_over(rows, self.judges.noise_share) if settings.noise else None
         self.entries: list[SearchEntry] = []

@@ -45,7 +45,7 @@ class Effort:
     draws: int
     """Draws of starts at most."""
     intervals: int
-    """Starts from an interval of rows and the rest, in place of all others; 0 where there are none."""
+    """Starts from an interval of rows and the rest, in place of other partitions; 0 for those."""
     plain_steps: int
     """Plain steps at most that bring mixtures nearly to their ends where such are cheap; 0 for none."""
     neighbours: int
@@ -102,8 +102,8 @@ FEW_COMPONENTS, AGREEING_OF_FEW = 3, 2
 # A step's work, rows x components x features^2, from which a search tries less, the same times components,
 # for which there are more moves, and the work from which there is no search.
 MUCH_WORK, MUCH_WORK_OF_ALL, TOO_MUCH_WORK = 1 << 25, 1 << 28, 1 << 28
-# Different rows in one column up to which all partitions into an interval and the rest are looked at, how
-# many of them are starts, and how many plain steps follow: each takes a microsecond, on the page a hundred.
+# Rows in one column up to which all partitions into an interval and the rest are looked at, how many of them
+# are starts, and how many plain steps follow: each takes a microsecond, on the page a hundred.
 FEW_ROWS, INTERVALS, STEPS_OF_FEW = 64, 12, 6000
 # How much more of a step's time is spent on it where steps are taken one by one.
 DEARER = 8
@@ -128,12 +128,13 @@ def effort_for(settings: FitSettings, step: MStep, n_rows: int, n_features: int)
     return effort if settings.n_components > FEW_COMPONENTS else _for_few(effort)
 
 
-def of_intervals(effort: Effort, settings: FitSettings, n_different: int, n_features: int) -> Effort:
+def of_intervals(effort: Effort, settings: FitSettings, n_rows: float, n_features: int) -> Effort:
     """The same, or for two components of few rows in one column starts from intervals, and no moves.
 
-    What counts are different rows, so that a weight of 2 is a row given twice.
+    A row of weight 2 is two rows. (Of many rows with few values the likeliest partitions take one value for a
+    group.)
     """
-    one_line = settings.n_components == 2 and n_features == 1 and n_different <= FEW_ROWS
+    one_line = settings.n_components == 2 and n_features == 1 and n_rows <= FEW_ROWS
     if not (effort.thorough and one_line and settings.init_params == "auto"):
         return effort
     return replace(effort, intervals=INTERVALS, plain_steps=STEPS_OF_FEW, patience=0, draws=1)

@@ -19,7 +19,7 @@ NESTED = ((0.3, 1.7), (0.05, 1.95))
 
 
 def likeliest_intervals(points: FloatArray, weights: FloatArray, most: int) -> list[np.ndarray]:
-    """Partitions into an interval and the rest that no shift of an end by one point makes likelier.
+    """Partitions into an interval and the rest that no shift of one or both ends by a point makes likelier.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import numpy as np
 from gaussmix.data.memory import MemoryRows
 from gaussmix.data.rows import Rows
 from gaussmix.data.tasks import TakeDistinct
-from gaussmix.errors import DataError, DataWarning, StartError
+from gaussmix.errors import DataError, DataWarning, DegenerateComponentError, StartError
 from gaussmix.kernels.contract import FloatArray, ScatterKind
 from gaussmix.learning import partitions
 from gaussmix.learning.climbers import climb
@@ -60,6 +60,8 @@ def draw_sample(
     ------
     DataError
         If fewer distinct rows are found than components wanted.
+    DegenerateComponentError
+        If rows have no spread beside their rounding.
     """
     n_features, n_components = len(rows.feature_names), settings.n_components
     size = max(min(most, SAMPLE_VALUES // n_features), n_components + 1)
@@ -76,6 +78,9 @@ def draw_sample(
     sampled = MemoryRows(distinct, joined, rows.feature_names)
     covariance = covariance_seen(sampled, settings.family)
     points = settings.family.whitened(distinct - sampled.summary.mean, covariance)
+    if points.shape[1] == 0:
+        # A row of very large weight beside others: all variance is its rounding.
+        raise DegenerateComponentError(0, "has no spread left")
     # By distance from the middle, which no change of units or sign alters.
     order = np.argsort(np.round((points**2).sum(axis=1), 8), kind="stable")
     sampled = MemoryRows(distinct[order], joined[order], rows.feature_names)
