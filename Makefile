@@ -29,11 +29,13 @@ test: $(READY)   ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # What tests of files, pages and faults do hardly depends on the kernel, and takes long with this one; so do a few of
-# whole searches. The bounds of docs/numerics.md are the compiled kernel's.
+# whole searches. It knows no threads. The bounds of docs/numerics.md are the compiled kernel's.
 ELSEWHERE := $(foreach path,cli cluster docs faults fuzz report threads nasty/test_inputs_cli.py nasty/test_kill.py \
 	nasty/test_text_at_exit.py nasty/test_untrusted.py nasty/test_streamed_* contract/test_checkpoint* \
-	contract/test_file_rows.py oracle/test_truth_grid.py,--ignore-glob 'tests/$(path)') \
+	contract/test_file_rows.py estimator/test_threads.py oracle/test_truth_grid.py,--ignore-glob 'tests/$(path)') \
 	$(foreach test,properties/test_search.py::test_the_unit_of_weights_does_not_change_what_is_sound \
+	properties/test_search.py::test_the_same_whatever_the_threads \
+	properties/test_selection.py::test_it_is_the_same_for_any_number_of_threads \
 	properties/test_likelihood_ratio.py::test_p_values_are_uniform_where_there_is_no_group_more \
 	estimator/test_estimator.py::test_turning_an_axis_round_does_not_change_the_answer,--deselect 'tests/$(test)')
 test-reference: $(READY) ## the tests of numbers with the NumPy kernel; ELSEWHERE= for all
