@@ -14,9 +14,10 @@ from gaussmix.errors import DataError, DataWarning, DegenerateComponentError, Fi
 from gaussmix.kernels.contract import Precision
 from gaussmix.learning import prepare as prepare_module
 from gaussmix.learning import starts
-from gaussmix.learning.acceleration import ENOUGH, Leaps
+from gaussmix.learning.acceleration import ENOUGH, Leaps, _steps_to_go
 from gaussmix.learning.belief import goodness as goodness_module
 from gaussmix.learning.belief.rowfacts import row_facts
+from gaussmix.learning.cleaning import _untied
 from gaussmix.learning.clusters.elbow import elbow_of
 from gaussmix.learning.clusters.merging import merge_components
 from gaussmix.learning.history import History
@@ -350,3 +351,14 @@ def test_a_goodness_of_fit_tests_distances_and_shape():
     rows, settings = MemoryRows(two_groups()), FitSettings(2)
     found = goodness_module.goodness_of_fit(search(rows, settings).mixture, rows, settings, 39)
     assert [test.name for test in found.tests] == ["radial", "shape"]
+
+
+@pytest.mark.parametrize(("gain", "steps"), [(0.0, 0.0), (1e-7, 0.0), (2e-3, np.inf)])
+def test_steps_to_go_where_gains_do_not_shrink(gain, steps):
+    history = History(objectives=[-10.0 - 1e-9, -10.0, -10.0 + gain], row_weight=10.0, _latest=one_at(0.0))
+    assert _steps_to_go(history, 1e-6) == steps
+
+
+def test_rows_tied_as_deep_as_is_looked_are_as_far_as_the_nearest_that_are_not():
+    assert _untied(np.array([0.0, 0.0, 0.25]), np.zeros((3, 1))).tolist() == [0.25] * 3
+    assert _untied(np.zeros(3), np.zeros((3, 1))).tolist() == [1.0] * 3

@@ -7,10 +7,12 @@ from gaussmix import GaussianMixture
 from gaussmix.errors import DegenerateComponentError, SettingsError
 from gaussmix.model.coordinates import coordinates, mixture_at
 from gaussmix.model.covariances import FAMILIES, covariance_family
+from gaussmix.model.maximise import _estimate_of_some
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.prior import FLOOR_SHARE, spread_floor
 from gaussmix.model.quadratic import taken_for_other
 from gaussmix.model.quantities import quantities_of
+from gaussmix.model.spread import spreadless_directions, whitener
 
 
 @pytest.mark.parametrize("offset", [20.0, 50.0, 80.0, 120.0])
@@ -88,3 +90,21 @@ def test_covariances_projected_are_what_a_family_can_hold_of_them(family):
     expected = onto @ family.matrices(covariances, 2, 3) @ onto
     projected, held = family.projected(covariances, onto), family.from_matrices(expected)
     np.testing.assert_allclose(projected, held, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize(("n_features", "n_flat"), [(2, 0), (20, 1)])
+def test_the_more_features_the_more_of_a_spread_may_be_rounding(n_features, n_flat):
+    covariance = np.eye(n_features)
+    covariance[0, 1] = covariance[1, 0] = 1.0 - 5e-13
+    assert whitener(covariance).shape == (n_features, n_features - n_flat)
+    assert spreadless_directions(covariance).shape == (n_features, n_flat)
+
+
+def test_a_collapse_beside_an_emptied_component_is_of_the_one_that_collapsed():
+    scatter = np.stack([np.zeros((2, 2)), np.eye(2), np.zeros((2, 2))])
+    current = Mixture(
+        np.full(3, 1 / 3), np.zeros((3, 2)), np.stack([np.eye(2)] * 3), covariance_family("VEV")
+    )
+    with pytest.raises(DegenerateComponentError) as collapse:
+        _estimate_of_some(np.array([False, True, True]), np.array([0.0, 5.0, 5.0]), scatter, current)
+    assert collapse.value.component == 2
